@@ -1,0 +1,2 @@
+//! The nexus-server binary.
+fn main() {}
