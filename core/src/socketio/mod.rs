@@ -1,0 +1,24 @@
+//! Socket.IO protocol v5: packets, namespaces, acks, binary attachments.
+//!
+//! A packet is one text frame, followed by one binary frame for each attachment. [`Decoder`] turns
+//! frames into [`Packet`]s; the arguments of an event stay encoded in its [`Payload`] until someone
+//! asks for a type.
+
+mod attached;
+mod decoder;
+mod encode;
+mod error;
+mod namespace;
+mod packet;
+mod payload;
+mod scan;
+
+pub use decoder::{Decoder, Limits};
+pub use encode::encode_event_into;
+pub use error::{ArgError, DecodeError, EncodeError, InvalidNamespace, Rule};
+pub use namespace::{Namespace, Sid};
+pub use packet::{AckId, Packet, RESERVED_EVENTS};
+pub use payload::Payload;
+
+#[cfg(test)]
+mod tests;
