@@ -2,6 +2,7 @@
 //! behaves as the tests' Node server does.
 
 mod node;
+pub mod raw;
 
 pub use node::{NodeClient, NodeError, NodeServer, NodeServerOptions, Transports};
 
@@ -15,11 +16,6 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// [`NodeError::TimedOut`] when it took longer.
-pub async fn within<T>(
-    step: &'static str,
-    future: impl Future<Output = T>,
-) -> Result<T, NodeError> {
-    tokio::time::timeout(PATIENCE, future)
-        .await
-        .map_err(|_| NodeError::TimedOut { step })
+pub async fn within<T>(step: &'static str, future: impl Future<Output = T>) -> Result<T, NodeError> {
+    tokio::time::timeout(PATIENCE, future).await.map_err(|_| NodeError::TimedOut { step })
 }

@@ -21,9 +21,7 @@ pub enum NodeError {
     )]
     NoNode(io::Error),
     /// The npm packages of the peers are not there.
-    #[error(
-        "the npm packages of the test peers are missing: run `npm ci` in {0} (`cargo xtask test peers` does)"
-    )]
+    #[error("the npm packages of the test peers are missing: run `npm ci` in {0} (`cargo xtask test peers` does)")]
     NoPackages(PathBuf),
     /// The process ended, or its output could not be read.
     #[error("the Node peer {program} ended early{detail}")]
@@ -68,9 +66,7 @@ impl Process {
     fn start(program: &'static str, arguments: &[String]) -> Result<Self, NodeError> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
         if !folder.join("node_modules/socket.io/package.json").exists()
-            || !folder
-                .join("node_modules/socket.io-client/package.json")
-                .exists()
+            || !folder.join("node_modules/socket.io-client/package.json").exists()
         {
             return Err(NodeError::NoPackages(folder));
         }
@@ -83,18 +79,10 @@ impl Process {
             .spawn()
             .map_err(NodeError::NoNode)?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(NodeError::Ended {
-                program,
-                detail: String::from(" without its pipes"),
-            });
+            return Err(NodeError::Ended { program, detail: String::from(" without its pipes") });
         };
         let lines = BufReader::new(stdout).lines();
-        Ok(Self {
-            program,
-            child,
-            stdin,
-            lines,
-        })
+        Ok(Self { program, child, stdin, lines })
     }
 
     /// The next line it prints; `None` when it has closed its output.
@@ -103,10 +91,7 @@ impl Process {
             return Ok(None);
         };
         let value = serde_json::from_str(&line);
-        value.map(Some).map_err(|_| NodeError::BadLine {
-            program: self.program,
-            line,
-        })
+        value.map(Some).map_err(|_| NodeError::BadLine { program: self.program, line })
     }
 
     async fn send_line(&mut self, line: &Value) -> Result<(), NodeError> {
@@ -119,10 +104,7 @@ impl Process {
             Ok(Ok(status)) => format!(": {status}"),
             _ => String::new(),
         };
-        NodeError::Ended {
-            program: self.program,
-            detail,
-        }
+        NodeError::Ended { program: self.program, detail }
     }
 }
 
@@ -141,12 +123,7 @@ pub struct NodeServerOptions {
 
 impl Default for NodeServerOptions {
     fn default() -> Self {
-        Self {
-            port: 0,
-            ping_interval: 25_000,
-            ping_timeout: 20_000,
-            max_payload: 4_000_000,
-        }
+        Self { port: 0, ping_interval: 25_000, ping_timeout: 20_000, max_payload: 4_000_000 }
     }
 }
 
@@ -183,15 +160,8 @@ impl NodeServer {
             return Err(process.ended().await);
         };
         match first.get("port").and_then(Value::as_u64).map(u16::try_from) {
-            Some(Ok(port)) => Ok(Self {
-                process,
-                port,
-                options,
-            }),
-            _ => Err(NodeError::BadLine {
-                program: "server.mjs",
-                line: first.to_string(),
-            }),
+            Some(Ok(port)) => Ok(Self { process, port, options }),
+            _ => Err(NodeError::BadLine { program: "server.mjs", line: first.to_string() }),
         }
     }
 
@@ -214,12 +184,7 @@ impl NodeServer {
     /// When the process could not be killed.
     pub async fn kill(mut self) -> Result<StoppedServer, NodeError> {
         self.process.child.kill().await?;
-        Ok(StoppedServer {
-            options: NodeServerOptions {
-                port: self.port,
-                ..self.options
-            },
-        })
+        Ok(StoppedServer { options: NodeServerOptions { port: self.port, ..self.options } })
     }
 
     /// Runs a command of `server.mjs` (`{"do": NAME, …}`) and waits until it is done.
@@ -295,11 +260,7 @@ impl NodeClient {
         let mut arguments = vec![String::from(url), String::from(mode)];
         arguments.extend(scenarios.iter().map(ToString::to_string));
         let process = Process::start("client.mjs", &arguments)?;
-        Ok(Self {
-            process,
-            failures: Vec::new(),
-            passed: Vec::new(),
-        })
+        Ok(Self { process, failures: Vec::new(), passed: Vec::new() })
     }
 
     /// Waits until the client asks for `need` (`restart`).
@@ -313,10 +274,9 @@ impl NodeClient {
             }
             self.note(&line);
         }
-        Err(self.failure().unwrap_or(NodeError::Ended {
-            program: "client.mjs",
-            detail: format!(" before it asked for {need}"),
-        }))
+        Err(self
+            .failure()
+            .unwrap_or(NodeError::Ended { program: "client.mjs", detail: format!(" before it asked for {need}") }))
     }
 
     /// Tells the client that what it asked for is there.
@@ -342,10 +302,7 @@ impl NodeClient {
         if status.success() {
             Ok(self.passed)
         } else {
-            Err(NodeError::Ended {
-                program: "client.mjs",
-                detail: format!(": {status}"),
-            })
+            Err(NodeError::Ended { program: "client.mjs", detail: format!(": {status}") })
         }
     }
 
@@ -354,10 +311,7 @@ impl NodeClient {
         if line.get("ok") == Some(&Value::Bool(true)) {
             self.passed.push(String::from(name));
         } else {
-            let error = line
-                .get("error")
-                .and_then(Value::as_str)
-                .unwrap_or("no reason given");
+            let error = line.get("error").and_then(Value::as_str).unwrap_or("no reason given");
             self.failures.push(format!("{name}: {error}"));
         }
     }

@@ -19,13 +19,8 @@ const SCENARIOS: [&str; 12] = [
 ];
 
 #[tokio::test]
-async fn the_official_client_passes_against_the_official_server()
--> Result<(), Box<dyn std::error::Error>> {
-    for transports in [
-        Transports::WebSocket,
-        Transports::Polling,
-        Transports::Upgrade,
-    ] {
+async fn the_official_client_passes_against_the_official_server() -> Result<(), Box<dyn std::error::Error>> {
+    for transports in [Transports::WebSocket, Transports::Polling, Transports::Upgrade] {
         let server = NodeServer::start().await?;
         let client = NodeClient::start(&server.url(), transports, &SCENARIOS)?;
         assert_eq!(client.finish().await?, SCENARIOS, "{transports:?}");
@@ -39,9 +34,7 @@ async fn a_killed_server_comes_back_on_its_port() -> Result<(), Box<dyn std::err
     let mut client = NodeClient::start(&server.url(), Transports::WebSocket, &["restart"])?;
     let address = server.address();
     assert_eq!(server.notice("connection").await?["ns"], "/");
-    server
-        .command(json!({"do": "emit", "ns": "/", "event": "hello", "args": []}))
-        .await?;
+    server.command(json!({"do": "emit", "ns": "/", "event": "hello", "args": []})).await?;
     client.needs("restart").await?;
     let server = server.kill().await?.restart().await?;
     assert_eq!(server.address(), address);
@@ -54,10 +47,7 @@ async fn a_killed_server_comes_back_on_its_port() -> Result<(), Box<dyn std::err
 async fn what_fails_in_node_is_told() -> Result<(), Box<dyn std::error::Error>> {
     let server = NodeServer::start().await?;
     let client = NodeClient::start(&server.url(), Transports::WebSocket, &["no such scenario"])?;
-    let error = client
-        .finish()
-        .await
-        .expect_err("there is no such scenario");
+    let error = client.finish().await.expect_err("there is no such scenario");
     assert!(error.to_string().contains("no such scenario"), "{error}");
     Ok(())
 }
