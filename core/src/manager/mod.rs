@@ -1,0 +1,33 @@
+//! The sans-IO connection manager.
+
+mod command;
+mod config;
+mod error;
+mod event;
+mod ids;
+mod machine;
+
+mod stats;
+mod status;
+mod url;
+
+pub use command::{
+    Cancelled, Command, Credentials, Delivery, Emit, EmitOutcome, Emitted, JoinProgress, Receipt, Token, TokenFailure,
+};
+pub use config::{
+    AuthFields, Config, HeartbeatBounds, Limits, OutboxConfig, Overflow, ProbeConfig, QualityThresholds,
+    ReconnectPolicy,
+};
+pub use error::{
+    AckError, CancelError, CommandError, ConfigError, ConnectCallError, ConnectError, EmitError, JoinError,
+    JoinFailure, LeaveError, ReplyError, ServerError, TokenRequestError,
+};
+pub use event::{
+    DropReason, DroppedMessage, Event, LeaveReason, Output, ReceivedEvent, TokenReason, TransportEvent,
+    TransportFailure, TransportFailureKind, TransportRequest,
+};
+pub use ids::{ConnectTicket, ConnectionId, MessageId, ReplyId, TokenRequest};
+pub use machine::{Manager, QueuedMessage};
+pub use stats::{Counters, Stats};
+pub use status::{ConnectionStatus, DisconnectReason, Quality, StatusChange};
+pub use url::ServerUrl;
