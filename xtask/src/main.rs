@@ -1,2 +1,74 @@
-//! Set-up, demo, tests, benches and packaging.
-fn main() {}
+//! Set-up, demo, tests, benches and checks of Nexus, as `cargo xtask COMMAND`.
+//!
+//! Every command prepares what it needs, says what it does, streams what its programs print, and ends those
+//! programs when it ends: on success, on an error and on Ctrl-C.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line program talks to its user"
+)]
+
+mod artifacts;
+mod bench;
+mod context;
+mod demo;
+mod failure;
+mod lint;
+mod process;
+mod setup;
+mod stages;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::context::Context;
+use crate::failure::Failure;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Set-up, demo, tests and benches of Nexus",
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start the server and run a conversation of two users, or chat yourself.
+    Demo(demo::Options),
+    /// Set up what the tests need, and run them: every tier, or those named.
+    Test(test::Options),
+    /// Measure, side by side with the peers where there are any.
+    Bench(bench::Options),
+    /// Check format, lints, and the licences and sources of dependencies.
+    Lint,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match Context::new().and_then(|context| run(&context, cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.is_told() {
+                eprintln!("error: {failure}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(context: &Context, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Demo(options) => demo::run(context, &options),
+        Command::Test(options) => test::run(context, &options),
+        Command::Bench(options) => bench::run(context, &options),
+        Command::Lint => lint::run(context),
+    }
+}

@@ -1,0 +1,135 @@
+//! The demo: the server, and two users who talk.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::artifacts;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::process::Running;
+
+/// How long the server may take to listen.
+const START: Duration = Duration::from_secs(30);
+
+/// How to show it.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Chat in this terminal under this name; do the same under another name in a second one.
+    #[arg(long, value_name = "NAME")]
+    chat: Option<String>,
+    /// The port where chatting users meet.
+    #[arg(long, value_name = "PORT", default_value_t = 3000, requires = "chat")]
+    port: u16,
+}
+
+/// Runs the conversation, or the interactive chat.
+///
+/// # Errors
+/// When something does not build, start or succeed.
+pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
+    println!("==> building the server and the examples (the first time takes minutes)");
+    let programs = artifacts::binaries_and_examples(context)?;
+    let server = artifacts::named(&programs, "nexus-server")?;
+    match &options.chat {
+        None => {
+            let (_server, url) = start(context, server, 0)?;
+            let mut command = context.command(artifacts::named(&programs, "demo_conversation")?);
+            command.args(["--url", &url, "--script", "examples/data/conversation.txt"]);
+            context.children().run("the conversation", &mut command)
+        }
+        Some(name) => {
+            let chat = artifacts::named(&programs, "chat")?;
+            let (_server, url) = meet(context, server, options.port)?;
+            let mut command = context.command(chat);
+            command.args(["--url", &url, "--name", name]);
+            context.children().interact("the chat", &mut command)
+        }
+    }
+}
+
+/// Joins the server at the port, or starts one there for as long as this chat lasts.
+fn meet(context: &Context, server: &Path, port: u16) -> Result<(Option<Running>, String), Failure> {
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    if is_live(address) {
+        println!("==> joining the server at http://{address}");
+        return Ok((None, format!("http://{address}")));
+    }
+    let (running, url) = start(context, server, port)?;
+    println!(
+        "==> others join with `cargo xtask demo --chat NAME`; the server lasts as long as this chat"
+    );
+    Ok((Some(running), url))
+}
+
+/// Starts the demo server; port 0 is a free one.
+fn start(context: &Context, server: &Path, port: u16) -> Result<(Running, String), Failure> {
+    let mut command = context.command(server);
+    command.args(["--demo", "--bind", "127.0.0.1", "--port", &port.to_string()]);
+    command.env_remove("JWT_SECRET");
+    let mut running = context.children().start("nexus-server", &mut command)?;
+    let url = running.await_line(START, |line| address(line).map(str::to_owned))?;
+    println!("==> server at {url}");
+    Ok((running, url))
+}
+
+/// The address in the server's line `listening on http://…`.
+fn address(line: &str) -> Option<&str> {
+    line.trim()
+        .strip_prefix("listening on ")
+        .filter(|url| url.starts_with("http://"))
+}
+
+/// Whether a server answers at `/health/live`.
+fn is_live(address: SocketAddr) -> bool {
+    let ask = || -> std::io::Result<bool> {
+        let patience = Duration::from_secs(2);
+        let mut stream = TcpStream::connect_timeout(&address, patience)?;
+        stream.set_read_timeout(Some(patience))?;
+        write!(
+            stream,
+            "GET /health/live HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        )?;
+        let mut status = [0; 12];
+        stream.read_exact(&mut status)?;
+        Ok(&status == b"HTTP/1.1 200")
+    };
+    ask().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn the_address_is_read_from_the_servers_line() {
+        assert_eq!(
+            address("listening on http://127.0.0.1:4000\n"),
+            Some("http://127.0.0.1:4000")
+        );
+        assert_eq!(address("token endpoint on http://127.0.0.1:4000"), None);
+        assert_eq!(address("listening on port 4000"), None);
+    }
+
+    #[test]
+    fn only_a_server_that_says_it_is_alive_is_joined() {
+        for (answer, live) in [
+            ("HTTP/1.1 200 OK\r\n\r\n", true),
+            ("HTTP/1.1 404 Not Found\r\n\r\n", false),
+            ("", false),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let server = std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut asked = [0; 16];
+                stream.read_exact(&mut asked).unwrap();
+                stream.write_all(answer.as_bytes()).unwrap();
+            });
+            assert_eq!(is_live(address), live, "{answer:?}");
+            server.join().unwrap();
+        }
+    }
+}
