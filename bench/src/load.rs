@@ -21,11 +21,7 @@ const EVENT_DATA: &str = concat!(
 );
 
 /// KiB of resident memory per idle connection, above what the empty server takes.
-pub(crate) async fn idle_memory(
-    server: &Measured,
-    port: u16,
-    connections: usize,
-) -> io::Result<f64> {
+pub(crate) async fn idle_memory(server: &Measured, port: u16, connections: usize) -> io::Result<f64> {
     let empty = server.rss_kib()?;
     let peers = connect(port, connections).await?;
     let readers: Vec<_> = peers
@@ -48,12 +44,7 @@ pub(crate) async fn idle_memory(
 
 /// CPU seconds of the server per million deliveries: one peer has events broadcast to a room of `members`, with
 /// [`IN_FLIGHT`] broadcasts under way that have not reached every member.
-pub(crate) async fn fan_out(
-    server: &Measured,
-    port: u16,
-    members: usize,
-    broadcasts: usize,
-) -> io::Result<f64> {
+pub(crate) async fn fan_out(server: &Measured, port: u16, members: usize, broadcasts: usize) -> io::Result<f64> {
     let delivered = Rc::new(Cell::new(0));
     let arrived = Rc::new(Semaphore::new(IN_FLIGHT));
     let warm_up = broadcasts / 10;
@@ -94,12 +85,7 @@ pub(crate) async fn fan_out(
 
 /// CPU seconds of the server per 100,000 acknowledged events: `peers` connections, each of which sends its next event
 /// when the one before was acknowledged.
-pub(crate) async fn acked_events(
-    server: &Measured,
-    port: u16,
-    peers: usize,
-    each: usize,
-) -> io::Result<f64> {
+pub(crate) async fn acked_events(server: &Measured, port: u16, peers: usize, each: usize) -> io::Result<f64> {
     let connected = connect(port, peers).await?;
     let connected = exchange(connected, each / 10).await?;
     let before = server.cpu_seconds()?;
@@ -117,9 +103,7 @@ async fn exchange(peers: Vec<Peer>, each: usize) -> io::Result<Vec<Peer>> {
                     peer.send(&format!(r#"42{id}["e",{EVENT_DATA}]"#)).await?;
                     let reply = peer.text().await?;
                     if reply.as_ref() != format!("43{id}[{EVENT_DATA}]").as_bytes() {
-                        return Err(io::Error::other(
-                            "the server acknowledged with something else",
-                        ));
+                        return Err(io::Error::other("the server acknowledged with something else"));
                     }
                 }
                 Ok(peer)
@@ -134,25 +118,14 @@ async fn exchange(peers: Vec<Peer>, each: usize) -> io::Result<Vec<Peer>> {
 }
 
 async fn connect(port: u16, count: usize) -> io::Result<Vec<Peer>> {
-    step(
-        stream::iter(0..count)
-            .map(|_| Peer::join_root(port))
-            .buffer_unordered(CONNECTING)
-            .try_collect(),
-    )
-    .await
+    step(stream::iter(0..count).map(|_| Peer::join_root(port)).buffer_unordered(CONNECTING).try_collect()).await
 }
 
 async fn step<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    time::timeout(STEP_LIMIT, work)
-        .await
-        .map_err(|_| io::Error::other("a step of the load took over 120 s"))?
+    time::timeout(STEP_LIMIT, work).await.map_err(|_| io::Error::other("a step of the load took over 120 s"))?
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts of a benchmark are far below 2^52"
-)]
+#[expect(clippy::cast_precision_loss, reason = "counts of a benchmark are far below 2^52")]
 pub(crate) fn as_f64(count: usize) -> f64 {
     count as f64
 }

@@ -72,33 +72,20 @@ enum Contender {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .ok_or("the package lies in a workspace")?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the package lies in a workspace")?;
     let wants = |what| args.what.is_empty() || args.what.contains(&what);
     let mut report = Report::new(machine::describe()?);
-    let ours = wants(What::Client)
-        || wants(What::Servers) && args.only.is_none_or(|only| only == Contender::Nexus);
+    let ours = wants(What::Client) || wants(What::Servers) && args.only.is_none_or(|only| only == Contender::Nexus);
     let programs = prepare(root, ours)?;
     if wants(What::Servers) {
-        report.servers = Some(
-            LocalSet::new()
-                .run_until(measure_servers(&args, &programs))
-                .await?,
-        );
+        report.servers = Some(LocalSet::new().run_until(measure_servers(&args, &programs)).await?);
     }
     if wants(What::Client) {
-        report.clients = Some(
-            LocalSet::new()
-                .run_until(measure_clients(&args, &programs))
-                .await?,
-        );
+        report.clients = Some(LocalSet::new().run_until(measure_clients(&args, &programs)).await?);
     }
     if wants(What::Codec) {
         eprintln_step("codec");
-        let output = cargo(root)
-            .args(["bench", "--quiet", "-p", "nexus-core", "--bench", "codec"])
-            .output()?;
+        let output = cargo(root).args(["bench", "--quiet", "-p", "nexus-core", "--bench", "codec"]).output()?;
         if !output.status.success() {
             return Err("cargo bench -p nexus-core --bench codec failed".into());
         }
@@ -126,27 +113,15 @@ impl Programs {
     fn server(&self, contender: Contender, port: u16) -> Command {
         let port = port.to_string();
         match contender {
-            Contender::Nexus => command(
-                self.binaries.join("examples/bench_server"),
-                ["--port", &port],
-            ),
+            Contender::Nexus => command(self.binaries.join("examples/bench_server"), ["--port", &port]),
             Contender::Bare => command(self.binaries.join("bare_server"), ["--port", &port]),
-            Contender::Node => command(
-                "node",
-                [self.scripts.join("server.mjs").as_os_str(), port.as_ref()],
-            ),
+            Contender::Node => command("node", [self.scripts.join("server.mjs").as_os_str(), port.as_ref()]),
         }
     }
 
     fn client(&self, contender: Contender, address: &str) -> Command {
         match contender {
-            Contender::Node => command(
-                "node",
-                [
-                    self.scripts.join("client.mjs").as_os_str(),
-                    address.as_ref(),
-                ],
-            ),
+            Contender::Node => command("node", [self.scripts.join("client.mjs").as_os_str(), address.as_ref()]),
             _ => command(self.binaries.join("examples/bench_client"), [address]),
         }
     }
@@ -157,27 +132,13 @@ fn prepare(root: &Path, ours: bool) -> Result<Programs, Box<dyn Error>> {
     eprintln_step("building");
     if ours {
         let examples = ["--example", "bench_server", "--example", "bench_client"];
-        run(cargo(root)
-            .args(["build", "--quiet", "--release", "-p", "nexus-examples"])
-            .args(examples))?;
+        run(cargo(root).args(["build", "--quiet", "--release", "-p", "nexus-examples"]).args(examples))?;
     }
-    run(cargo(root).args([
-        "build",
-        "--quiet",
-        "--release",
-        "-p",
-        "nexus-bench",
-        "--bins",
-    ]))?;
+    run(cargo(root).args(["build", "--quiet", "--release", "-p", "nexus-bench", "--bins"]))?;
     let scripts = root.join("bench/peer");
-    run(Blocking::new("npm")
-        .args(["ci", "--silent", "--no-audit", "--no-fund"])
-        .current_dir(&scripts))?;
+    run(Blocking::new("npm").args(["ci", "--silent", "--no-audit", "--no-fund"]).current_dir(&scripts))?;
     let here = std::env::current_exe()?;
-    let binaries = here
-        .parent()
-        .ok_or("the program lies in a folder")?
-        .to_owned();
+    let binaries = here.parent().ok_or("the program lies in a folder")?.to_owned();
     Ok(Programs { binaries, scripts })
 }
 
@@ -186,36 +147,23 @@ async fn measure_servers(args: &Args, programs: &Programs) -> io::Result<Vec<Ser
         Some(one) => vec![one],
         None => vec![Contender::Nexus, Contender::Node, Contender::Bare],
     };
-    let mut figures: Vec<_> = contenders
-        .iter()
-        .map(|contender| ServerFigures::new(contender.title()))
-        .collect();
+    let mut figures: Vec<_> = contenders.iter().map(|contender| ServerFigures::new(contender.title())).collect();
     for round in 1..=args.rounds {
         for (contender, figures) in contenders.iter().zip(&mut figures) {
-            eprintln_step(&format!(
-                "{}, round {round} of {}",
-                contender.title(),
-                args.rounds
-            ));
+            eprintln_step(&format!("{}, round {round} of {}", contender.title(), args.rounds));
             let port = free_port()?;
             let server = Measured::start(programs.server(*contender, port)).await?;
-            figures
-                .idle_kib
-                .push(load::idle_memory(&server, port, args.connections).await?);
+            figures.idle_kib.push(load::idle_memory(&server, port, args.connections).await?);
             server.kill().await?;
 
             let port = free_port()?;
             let server = Measured::start(programs.server(*contender, port)).await?;
-            figures
-                .fan_out
-                .push(load::fan_out(&server, port, args.members, args.broadcasts).await?);
+            figures.fan_out.push(load::fan_out(&server, port, args.members, args.broadcasts).await?);
             server.kill().await?;
 
             let port = free_port()?;
             let server = Measured::start(programs.server(*contender, port)).await?;
-            figures
-                .acks
-                .push(load::acked_events(&server, port, ACKING_PEERS, args.events).await?);
+            figures.acks.push(load::acked_events(&server, port, ACKING_PEERS, args.events).await?);
             server.kill().await?;
         }
     }
@@ -229,16 +177,10 @@ async fn measure_clients(args: &Args, programs: &Programs) -> io::Result<Vec<Cli
     for contender in [Contender::Nexus, Contender::Node] {
         let mut figures = ClientFigures::new(contender.client_title());
         for round in 1..=args.rounds {
-            eprintln_step(&format!(
-                "{}, round {round} of {}",
-                contender.client_title(),
-                args.rounds
-            ));
+            eprintln_step(&format!("{}, round {round} of {}", contender.client_title(), args.rounds));
             let port = free_port()?;
             let server = Measured::start(programs.server(Contender::Nexus, port)).await?;
-            let client =
-                Measured::start(programs.client(contender, &format!("http://127.0.0.1:{port}")))
-                    .await?;
+            let client = Measured::start(programs.client(contender, &format!("http://127.0.0.1:{port}"))).await?;
             let mut sender = peer::Peer::join_root(port).await?;
             let before = client.cpu_seconds()?;
             let mut ticks = time::interval(CLIENT_RATE);
@@ -250,15 +192,11 @@ async fn measure_clients(args: &Args, programs: &Programs) -> io::Result<Vec<Cli
             sender.send(r#"420["e",0]"#).await?;
             sender.expect("430[0]").await?;
             time::sleep(Duration::from_millis(500)).await;
-            figures
-                .cpu_per_second
-                .push((client.cpu_seconds()? - before) * 1000.0 / f64::from(EVENTS));
+            figures.cpu_per_second.push((client.cpu_seconds()? - before) * 1000.0 / f64::from(EVENTS));
             figures.rss_mib.push(client.rss_kib()? / 1024.0);
             let said = client.finish().await?;
             if said.trim() != format!("received {EVENTS}") {
-                return Err(io::Error::other(format!(
-                    "the client should have received {EVENTS} events: {said:?}"
-                )));
+                return Err(io::Error::other(format!("the client should have received {EVENTS} events: {said:?}")));
             }
             server.kill().await?;
         }
@@ -284,10 +222,7 @@ impl Contender {
     }
 }
 
-fn command<S: AsRef<OsStr>>(
-    program: impl AsRef<OsStr>,
-    args: impl IntoIterator<Item = S>,
-) -> Command {
+fn command<S: AsRef<OsStr>>(program: impl AsRef<OsStr>, args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(program);
     command.args(args);
     command
@@ -300,14 +235,8 @@ fn cargo(root: &Path) -> Blocking {
 }
 
 fn run(command: &mut Blocking) -> Result<(), Box<dyn Error>> {
-    let status = command
-        .status()
-        .map_err(|error| format!("{command:?}: {error}"))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("{command:?} failed").into())
-    }
+    let status = command.status().map_err(|error| format!("{command:?}: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{command:?} failed").into()) }
 }
 
 fn free_port() -> io::Result<u16> {

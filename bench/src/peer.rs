@@ -26,10 +26,7 @@ impl Peer {
     pub(crate) async fn join_root(port: u16) -> io::Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.set_nodelay(true)?;
-        let mut peer = Self {
-            stream,
-            buffer: BytesMut::new(),
-        };
+        let mut peer = Self { stream, buffer: BytesMut::new() };
         peer.stream.write_all(UPGRADE.as_bytes()).await?;
         peer.read_response_head().await?;
         peer.expect("0{").await?;
@@ -49,9 +46,7 @@ impl Peer {
                 frame.extend_from_slice(&medium.to_be_bytes());
             }
             _ => {
-                return Err(io::Error::other(
-                    "the load generator sends short frames only",
-                ));
+                return Err(io::Error::other("the load generator sends short frames only"));
             }
         }
         frame.extend_from_slice(&[0; 4]);
@@ -78,9 +73,7 @@ impl Peer {
             return Ok(());
         }
         let found = String::from_utf8_lossy(&text).into_owned();
-        Err(io::Error::other(format!(
-            "expected {start:?}, the server sent {found:?}"
-        )))
+        Err(io::Error::other(format!("expected {start:?}, the server sent {found:?}")))
     }
 
     async fn frame(&mut self) -> io::Result<BytesMut> {
@@ -97,11 +90,7 @@ impl Peer {
 
     async fn read_response_head(&mut self) -> io::Result<()> {
         loop {
-            if let Some(end) = self
-                .buffer
-                .windows(4)
-                .position(|window| window == b"\r\n\r\n")
-            {
+            if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
                 if !self.buffer.starts_with(b"HTTP/1.1 101") {
                     return Err(io::Error::other("the server refused the WebSocket upgrade"));
                 }
@@ -124,14 +113,12 @@ impl Peer {
 /// Length of the header and of the payload of the frame at the start of `bytes`; `None` while the header is incomplete.
 fn frame_bounds(bytes: &[u8]) -> io::Result<Option<(usize, usize)>> {
     match *bytes {
-        [first, ..] if first != FIN_TEXT => Err(io::Error::other(format!(
-            "expected a text frame, the server sent one that starts with {first:#04x}"
-        ))),
+        [first, ..] if first != FIN_TEXT => {
+            Err(io::Error::other(format!("expected a text frame, the server sent one that starts with {first:#04x}")))
+        }
         [_, length @ 0..=125, ..] => Ok(Some((2, usize::from(length)))),
         [_, 126, high, low, ..] => Ok(Some((4, usize::from(u16::from_be_bytes([high, low]))))),
-        [_, length, ..] if length > 126 => Err(io::Error::other(
-            "the server sent a masked or an oversized frame",
-        )),
+        [_, length, ..] if length > 126 => Err(io::Error::other("the server sent a masked or an oversized frame")),
         _ => Ok(None),
     }
 }

@@ -22,30 +22,17 @@ pub(crate) struct Measured {
 impl Measured {
     /// Starts `command` and waits for the line `up`.
     pub(crate) async fn start(mut command: Command) -> io::Result<Self> {
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
         let mut child = command.spawn()?;
-        let pid = child
-            .id()
-            .ok_or_else(|| io::Error::other("the process ended at once"))?;
-        let stdout = child
-            .stdout
-            .take()
-            .ok_or_else(|| io::Error::other("no standard output"))?;
+        let pid = child.id().ok_or_else(|| io::Error::other("the process ended at once"))?;
+        let stdout = child.stdout.take().ok_or_else(|| io::Error::other("no standard output"))?;
         let mut stdout = BufReader::new(stdout);
         let mut line = String::new();
         time::timeout(START_LIMIT, stdout.read_line(&mut line))
             .await
-            .map_err(|_| {
-                io::Error::other(format!("{command:?} did not print `up` within 30 s"))
-            })??;
+            .map_err(|_| io::Error::other(format!("{command:?} did not print `up` within 30 s")))??;
         if line.trim() != "up" {
-            return Err(io::Error::other(format!(
-                "{command:?} printed {line:?} and not `up`"
-            )));
+            return Err(io::Error::other(format!("{command:?} printed {line:?} and not `up`")));
         }
         Ok(Self { child, stdout, pid })
     }
@@ -54,16 +41,8 @@ impl Measured {
     pub(crate) fn cpu_seconds(&self) -> io::Result<f64> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid))?;
         // The command name is in parentheses and may hold spaces: count the fields after it.
-        let fields = stat
-            .rsplit_once(") ")
-            .map(|(_, rest)| rest.split(' '))
-            .into_iter()
-            .flatten();
-        let ticks: Vec<f64> = fields
-            .skip(11)
-            .take(2)
-            .filter_map(|field| field.parse().ok())
-            .collect();
+        let fields = stat.rsplit_once(") ").map(|(_, rest)| rest.split(' ')).into_iter().flatten();
+        let ticks: Vec<f64> = fields.skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
         match ticks.as_slice() {
             [user, system] => Ok((user + system) / TICKS_PER_SECOND),
             _ => Err(io::Error::other("unexpected format of /proc/PID/stat")),

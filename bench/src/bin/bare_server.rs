@@ -50,9 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 async fn serve(stream: TcpStream, room: Room) -> Result<(), WebSocketError> {
     stream.set_nodelay(true)?;
     let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
-    let (sink, mut messages) = accept_async_with_config(stream, Some(config))
-        .await?
-        .split();
+    let (sink, mut messages) = accept_async_with_config(stream, Some(config)).await?.split();
     let writer: Writer = Arc::new(Mutex::new(sink));
     send(&writer, OPEN.into()).await?;
     while let Some(message) = messages.next().await {
