@@ -1,1 +1,19 @@
-//! Real-time backend engine.
+//! A Socket.IO v5 server to embed in any axum application.
+//!
+//! [`Io`] is the server: namespaces, rooms, broadcasts, acknowledgements both ways, over WebSocket
+//! and HTTP long-polling. [`EngineIo`] is the layer below by itself. What a connection does is
+//! decided by the sans-IO state machine in [`session`]; the engine only drives it.
+
+mod engine;
+pub mod session;
+mod socketio;
+pub mod websocket;
+
+pub use engine::{Config, Cors, Counter, EngineConnection, EngineIo, Metrics, RequestInfo, Secure, Transports};
+pub use session::{BadInputKind, DisconnectReason};
+pub use socketio::{
+    AckError, Broadcast, ConnectError, ConnectRequest, Disconnected, EmitError, Emitter, Event, EventRejected,
+    Handshake, Io, Namespace, Socket,
+};
+
+pub use nexus_core::{ByteString, Bytes, engineio::Frame, socketio::Payload};

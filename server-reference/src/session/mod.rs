@@ -1,0 +1,31 @@
+//! The server's side of one Engine.IO connection as a sans-IO state machine.
+//!
+//! A [`Session`] does no IO, reads no clock and runs no application code. A driver tells it what
+//! happened (`handle_*`, with the time), and carries out what it says:
+//!
+//! 1. Call one `handle_*` method or command.
+//! 2. Take [`Session::poll_output`] until it is empty, and carry each output out, in order.
+//! 3. On a WebSocket, take [`Session::poll_transmit`] and write; report written bytes with
+//!    [`Session::handle_transmitted`]. On long-polling, take [`Session::poll_reply`] and answer the
+//!    pending GET with it.
+//! 4. Call [`Session::handle_timeout`] when the time of [`Session::poll_timeout`] has come.
+//!
+//! The lower half is Engine.IO: transports, upgrade, heartbeat, the send queue. The upper half is
+//! Socket.IO: namespaces being joined, packets routed. [`Session::raw`] has the lower half only.
+
+mod config;
+mod engine;
+mod message;
+mod output;
+mod router;
+mod upgrade;
+
+pub use config::SessionConfig;
+pub use engine::{Posted, Sent};
+pub use message::Message;
+pub use output::{BadInput, BadInputKind, DisconnectReason, Output, Refusal, SlotId};
+pub use router::Session;
+pub use upgrade::UpgradeStep;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,25 @@
+//! The library's surface: namespaces, sockets, rooms, events.
+
+mod ack;
+mod broadcast;
+pub(crate) mod connect;
+mod dispatch;
+mod error;
+mod event;
+mod handlers;
+mod handshake;
+mod io;
+mod members;
+mod namespace;
+mod socket;
+
+pub use broadcast::Broadcast;
+pub use error::{AckError, ConnectError, Disconnected, EmitError, EventRejected};
+pub use event::Event;
+pub use handshake::{ConnectRequest, Handshake};
+pub use io::Io;
+pub use namespace::Namespace;
+pub use socket::{Emitter, Socket};
+
+pub(crate) use io::Namespaces;
+pub(crate) use socket::SocketInner;

@@ -1,0 +1,172 @@
+use std::{
+    fmt,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use nexus_core::socketio::{Namespace as Name, Payload};
+use parking_lot::{Mutex, RwLock};
+use serde::Serialize;
+
+use super::{Broadcast, ConnectError, ConnectRequest, EmitError, Socket, members::Members};
+use crate::engine::{Config, Metrics};
+
+/// What the namespaces of an [`Io`](crate::Io) share.
+pub(crate) struct Shared {
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) ack_timeout: Duration,
+    pub(super) event_queue: usize,
+    pub(super) event_queue_bytes: usize,
+    next_key: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn new(config: &Config, metrics: Arc<Metrics>) -> Self {
+        Self {
+            metrics,
+            ack_timeout: config.ack_timeout,
+            event_queue: config.event_queue,
+            event_queue_bytes: config.event_queue_bytes,
+            next_key: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn next_key(&self) -> u64 {
+        self.next_key.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+pub(super) type Authorize = Arc<dyn Fn(ConnectRequest) -> BoxFuture<'static, Result<(), ConnectError>> + Send + Sync>;
+pub(super) type OnConnection = Arc<dyn Fn(Socket) + Send + Sync>;
+
+pub(crate) struct NamespaceInner {
+    pub(super) name: Name,
+    pub(super) shared: Arc<Shared>,
+    pub(super) authorize: RwLock<Option<Authorize>>,
+    pub(super) on_connection: RwLock<Vec<OnConnection>>,
+    /// Held while a broadcast is queued to all its receivers: all of them see broadcasts in one
+    /// order. Nothing is encoded, and no application code runs, under it.
+    pub(super) members: Mutex<Members>,
+}
+
+impl NamespaceInner {
+    pub(super) fn new(name: Name, shared: Arc<Shared>) -> Self {
+        Self { name, shared, authorize: RwLock::default(), on_connection: RwLock::default(), members: Mutex::default() }
+    }
+}
+
+/// A channel of its own inside the connection of each client. Cloning is cheap; all clones are the
+/// same namespace.
+#[derive(Clone)]
+pub struct Namespace {
+    inner: Arc<NamespaceInner>,
+}
+
+impl Namespace {
+    pub(super) fn new(inner: Arc<NamespaceInner>) -> Self {
+        Self { inner }
+    }
+
+    /// The name, with its slash.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.inner.name.as_str()
+    }
+
+    /// Sets who may join. It runs apart from the connection, which goes on meanwhile, and may take
+    /// [`Config::connect_timeout`]. Without it everybody may; a second call replaces the first.
+    pub fn authorize<F, R>(&self, authorize: F)
+    where
+        F: Fn(ConnectRequest) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), ConnectError>> + Send + 'static,
+    {
+        *self.inner.authorize.write() = Some(Arc::new(move |request| authorize(request).boxed()));
+    }
+
+    /// Adds a callback for each socket that joins. It registers the socket's handlers: it runs
+    /// before the client is told that it has joined, so no event is missed, and what it emits
+    /// arrives after that. It must not block.
+    pub fn on_connection(&self, callback: impl Fn(Socket) + Send + Sync + 'static) {
+        self.inner.on_connection.write().push(Arc::new(callback));
+    }
+
+    /// Sends an event with one argument to every socket of the namespace.
+    ///
+    /// # Errors
+    /// When the name is reserved or the argument cannot be encoded. That nobody is there is none.
+    pub fn emit<T: Serialize + ?Sized>(&self, event: &str, data: &T) -> Result<(), EmitError> {
+        self.broadcast().emit(event, data)
+    }
+
+    /// As [`emit`](Self::emit), with one argument for each element of a tuple or slice.
+    ///
+    /// # Errors
+    /// As [`emit`](Self::emit).
+    pub fn emit_args<T: Serialize + ?Sized>(&self, event: &str, args: &T) -> Result<(), EmitError> {
+        self.broadcast().emit_args(event, args)
+    }
+
+    /// As [`emit`](Self::emit), with arguments that are encoded already.
+    ///
+    /// # Errors
+    /// When the name is reserved.
+    pub fn emit_payload(&self, event: &str, payload: &Payload) -> Result<(), EmitError> {
+        self.broadcast().emit_payload(event, payload)
+    }
+
+    /// Addresses the sockets in a room, or the one socket with this id. Further rooms can be added.
+    #[must_use]
+    pub fn to(&self, room: &str) -> Broadcast {
+        self.broadcast().to(room)
+    }
+
+    /// Addresses all sockets but those in a room, or the one with this id.
+    #[must_use]
+    pub fn except(&self, room: &str) -> Broadcast {
+        self.broadcast().except(room)
+    }
+
+    /// Addresses all sockets; who can't be sent to at once does not get it.
+    #[must_use]
+    pub fn volatile(&self) -> Broadcast {
+        self.broadcast().volatile()
+    }
+
+    /// The sockets of the namespace, in the order in which they joined.
+    #[must_use]
+    pub fn fetch_sockets(&self) -> Vec<Socket> {
+        self.broadcast().fetch_sockets()
+    }
+
+    /// The sockets in a room, in the order in which they joined the namespace.
+    #[must_use]
+    pub fn sockets_in(&self, room: &str) -> Vec<Socket> {
+        self.to(room).fetch_sockets()
+    }
+
+    /// The socket with this id.
+    #[must_use]
+    pub fn socket(&self, id: &str) -> Option<Socket> {
+        self.inner.members.lock().socket(id).map(|inner| Socket::new(Arc::clone(inner)))
+    }
+
+    /// Makes every socket leave the namespace; with `close`, its whole connection is closed.
+    pub fn disconnect_sockets(&self, close: bool) {
+        self.broadcast().disconnect_sockets(close);
+    }
+
+    fn broadcast(&self) -> Broadcast {
+        Broadcast::new(Arc::clone(&self.inner))
+    }
+}
+
+impl fmt::Debug for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Namespace").field(&self.name()).finish()
+    }
+}
