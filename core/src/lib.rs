@@ -6,6 +6,8 @@
 //! Imports point one way: [`time`] <- {[`engineio`], [`socketio`]} <- [`manager`] <- `client` <-
 //! `driver`. The two protocol modules never import each other.
 
+#[cfg(feature = "native")]
+pub mod driver;
 pub mod engineio;
 pub mod manager;
 pub mod socketio;

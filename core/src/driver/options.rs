@@ -1,0 +1,93 @@
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::{client::Client, error::BuildError, shared::Shared, task::Task, tls::Tls};
+use crate::manager::{Config, Manager, Stats};
+
+/// Makes a [`Client`]: what the native driver has to know besides the manager's [`Config`].
+#[derive(Clone, Debug)]
+pub struct ClientBuilder {
+    config: Config,
+    tls: Tls,
+    event_buffer: usize,
+    runtime: Option<Handle>,
+}
+
+impl ClientBuilder {
+    pub(super) fn new(config: Config) -> Self {
+        Self { config, tls: Tls::default(), event_buffer: 1024, runtime: None }
+    }
+
+    /// Whom to trust on `https://` and `wss://`. Default: the platform decides.
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// How many items one listener or stream may have waiting. Default: 1,024; at least 1. Beyond it the oldest is
+    /// given up: see the [module](crate::driver#slow-and-failing-listeners). Nothing is allocated before it is needed.
+    #[must_use]
+    pub fn event_buffer(mut self, items: usize) -> Self {
+        self.event_buffer = items.max(1);
+        self
+    }
+
+    /// The runtime on which the client lives. Default: the one that [`build`](Self::build) is called from.
+    #[must_use]
+    pub fn runtime(mut self, runtime: Handle) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+
+    /// Makes the client and starts its task. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// If there is no runtime, or no randomness.
+    pub fn build(self) -> Result<Client, BuildError> {
+        let runtime = match self.runtime {
+            Some(runtime) => runtime,
+            None => Handle::try_current().map_err(|_| BuildError::NoRuntime)?,
+        };
+        let seed = getrandom::u64().map_err(|error| BuildError::NoRandomness(error.to_string()))?;
+        let manager = Manager::new(self.config, seed);
+        let shared = Shared::new(manager, runtime, self.tls, self.event_buffer);
+        Task::spawn(&shared);
+        Ok(Client::from_shared(shared))
+    }
+}
+
+/// Figures of a client.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ClientStats {
+    /// What the manager counts.
+    pub manager: Stats,
+    /// Registered listeners and streams.
+    pub listeners: usize,
+    /// Items that wait for them.
+    pub waiting_items: usize,
+    /// Items that they were too slow for, since the client was made.
+    pub missed_items: u64,
+}
+
+/// A message in the offline queue.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Queued {
+    /// Names the emit: see [`Client::cancel`].
+    pub message: crate::manager::MessageId,
+    /// Where it goes.
+    pub namespace: crate::socketio::Namespace,
+    /// Its name.
+    pub event: crate::ByteString,
+    /// Its arguments.
+    pub payload: crate::socketio::Payload,
+    /// What it counts against [`OutboxConfig::max_bytes`](crate::manager::OutboxConfig::max_bytes).
+    pub bytes: usize,
+    /// From now until it is dropped.
+    pub expires_in: Duration,
+    /// Whether it asks for an acknowledgement.
+    pub awaits_ack: bool,
+}
