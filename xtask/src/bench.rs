@@ -1,6 +1,4 @@
-//! Benches.
-
-use clap::ValueEnum;
+//! Benches: built with optimisation and run by the package `nexus-bench`.
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -9,15 +7,10 @@ use crate::setup;
 /// What to measure.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The benches to run; all of them when none is named.
-    #[arg(value_enum)]
-    what: Vec<Bench>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Bench {
-    /// Encoding and decoding, beside a bare JSON parse of the same bytes.
-    Codec,
+    /// The benches to run and their options; `-- --help` lists them. All of them when none is
+    /// named, and then the results go to docs/benchmarks.md.
+    #[arg(value_name = "WHAT", trailing_var_arg = true, allow_hyphen_values = true)]
+    what: Vec<String>,
 }
 
 /// Runs the benches.
@@ -26,13 +19,7 @@ enum Bench {
 /// When one does not build or run.
 pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
     setup::c_compiler(context)?;
-    let chosen = |bench| options.what.is_empty() || options.what.contains(&bench);
-    if chosen(Bench::Codec) {
-        println!("==> codec");
-        context.children().run(
-            "cargo bench",
-            &mut context.cargo(&["bench", "--locked", "--package", "nexus-core"]),
-        )?;
-    }
-    Ok(())
+    let mut command = context.cargo(&["run", "--quiet", "--release", "--locked"]);
+    command.args(["--package", "nexus-bench", "--bin", "nexus-bench", "--"]).args(&options.what);
+    context.children().run("nexus-bench", &mut command)
 }
