@@ -28,18 +28,7 @@ pub(crate) struct Program {
 /// # Errors
 /// When something does not compile.
 pub(crate) fn binaries_and_examples(context: &Context) -> Result<Vec<Program>, Failure> {
-    build(
-        context,
-        &[
-            "build",
-            "--locked",
-            "--workspace",
-            "--bins",
-            "--examples",
-            "--profile",
-            PROFILE,
-        ],
-    )
+    build(context, &["build", "--locked", "--workspace", "--bins", "--examples", "--profile", PROFILE])
 }
 
 /// Builds all unit and integration tests.
@@ -49,17 +38,7 @@ pub(crate) fn binaries_and_examples(context: &Context) -> Result<Vec<Program>, F
 pub(crate) fn tests(context: &Context) -> Result<Vec<Program>, Failure> {
     let mut tests = build(
         context,
-        &[
-            "test",
-            "--locked",
-            "--workspace",
-            "--lib",
-            "--bins",
-            "--tests",
-            "--no-run",
-            "--profile",
-            PROFILE,
-        ],
+        &["test", "--locked", "--workspace", "--lib", "--bins", "--tests", "--no-run", "--profile", PROFILE],
     )?;
     tests.retain(|program| program.test);
     tests.sort_by(|a, b| (&a.package, &a.source).cmp(&(&b.package, &b.source)));
@@ -82,14 +61,8 @@ fn build(context: &Context, arguments: &[&str]) -> Result<Vec<Program>, Failure>
     let mut programs = Vec::new();
     let mut command = context.cargo(arguments);
     command.args(["--message-format", "json-render-diagnostics"]);
-    let status = context
-        .children()
-        .stream("cargo", &mut command, |line| programs.extend(program(line)))?;
-    if status.success() {
-        Ok(programs)
-    } else {
-        Err(Failure::new("the build failed"))
-    }
+    let status = context.children().stream("cargo", &mut command, |line| programs.extend(program(line)))?;
+    if status.success() { Ok(programs) } else { Err(Failure::new("the build failed")) }
 }
 
 /// Reads one of cargo's messages, if it is about a program.
@@ -136,30 +109,18 @@ mod tests {
         assert_eq!(found.name, "nexus_core");
         assert_eq!(found.package, Path::new("/n/core"));
         assert_eq!(found.source, Path::new("/n/core/src/lib.rs"));
-        assert_eq!(
-            found.executable,
-            Path::new("/n/target/ci/deps/nexus_core-1f")
-        );
+        assert_eq!(found.executable, Path::new("/n/target/ci/deps/nexus_core-1f"));
         assert!(found.test);
-        let binary = TEST.replace(
-            r#"overflow_checks":true,"test":true"#,
-            r#"overflow_checks":true,"test":false"#,
-        );
+        let binary = TEST.replace(r#"overflow_checks":true,"test":true"#, r#"overflow_checks":true,"test":false"#);
         assert!(!program(&binary).unwrap().test);
     }
 
     #[test]
     fn other_messages_are_passed_over() {
-        assert_eq!(
-            program(r#"{"reason":"build-finished","success":true}"#),
-            None
-        );
+        assert_eq!(program(r#"{"reason":"build-finished","success":true}"#), None);
         assert_eq!(program("not json"), None);
         assert_eq!(
-            program(&TEST.replace(
-                r#""executable":"/n/target/ci/deps/nexus_core-1f""#,
-                r#""executable":null"#
-            )),
+            program(&TEST.replace(r#""executable":"/n/target/ci/deps/nexus_core-1f""#, r#""executable":null"#)),
             None
         );
         for end in 0..TEST.len() {
@@ -169,10 +130,7 @@ mod tests {
 
     #[test]
     fn escapes_in_paths_are_undone() {
-        assert_eq!(
-            text(r#"{"executable":"C:\\n\\a \"b\".exe"}"#, "executable").unwrap(),
-            r#"C:\n\a "b".exe"#
-        );
+        assert_eq!(text(r#"{"executable":"C:\\n\\a \"b\".exe"}"#, "executable").unwrap(), r#"C:\n\a "b".exe"#);
     }
 
     #[test]
@@ -180,9 +138,6 @@ mod tests {
         let mut binary = program(TEST).unwrap();
         assert!(named(std::slice::from_ref(&binary), "nexus_core").is_err());
         binary.test = false;
-        assert_eq!(
-            named(&[binary], "nexus_core").unwrap(),
-            Path::new("/n/target/ci/deps/nexus_core-1f")
-        );
+        assert_eq!(named(&[binary], "nexus_core").unwrap(), Path::new("/n/target/ci/deps/nexus_core-1f"));
     }
 }

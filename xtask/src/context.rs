@@ -36,11 +36,7 @@ impl Context {
             std::process::exit(130);
         })
         .map_err(|error| Failure::new(format!("Ctrl-C cannot be handled: {error}")))?;
-        Ok(Self {
-            root,
-            cargo: env::var_os("CARGO").unwrap_or_else(|| "cargo".into()),
-            children,
-        })
+        Ok(Self { root, cargo: env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), children })
     }
 
     /// The folder of the workspace manifest.

@@ -57,9 +57,7 @@ fn meet(context: &Context, server: &Path, port: u16) -> Result<(Option<Running>,
         return Ok((None, format!("http://{address}")));
     }
     let (running, url) = start(context, server, port)?;
-    println!(
-        "==> others join with `cargo xtask demo --chat NAME`; the server lasts as long as this chat"
-    );
+    println!("==> others join with `cargo xtask demo --chat NAME`; the server lasts as long as this chat");
     Ok((Some(running), url))
 }
 
@@ -76,9 +74,7 @@ fn start(context: &Context, server: &Path, port: u16) -> Result<(Running, String
 
 /// The address in the server's line `listening on http://…`.
 fn address(line: &str) -> Option<&str> {
-    line.trim()
-        .strip_prefix("listening on ")
-        .filter(|url| url.starts_with("http://"))
+    line.trim().strip_prefix("listening on ").filter(|url| url.starts_with("http://"))
 }
 
 /// Whether a server answers at `/health/live`.
@@ -87,10 +83,7 @@ fn is_live(address: SocketAddr) -> bool {
         let patience = Duration::from_secs(2);
         let mut stream = TcpStream::connect_timeout(&address, patience)?;
         stream.set_read_timeout(Some(patience))?;
-        write!(
-            stream,
-            "GET /health/live HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-        )?;
+        write!(stream, "GET /health/live HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
         let mut status = [0; 12];
         stream.read_exact(&mut status)?;
         Ok(&status == b"HTTP/1.1 200")
@@ -105,21 +98,16 @@ mod tests {
 
     #[test]
     fn the_address_is_read_from_the_servers_line() {
-        assert_eq!(
-            address("listening on http://127.0.0.1:4000\n"),
-            Some("http://127.0.0.1:4000")
-        );
+        assert_eq!(address("listening on http://127.0.0.1:4000\n"), Some("http://127.0.0.1:4000"));
         assert_eq!(address("token endpoint on http://127.0.0.1:4000"), None);
         assert_eq!(address("listening on port 4000"), None);
     }
 
     #[test]
     fn only_a_server_that_says_it_is_alive_is_joined() {
-        for (answer, live) in [
-            ("HTTP/1.1 200 OK\r\n\r\n", true),
-            ("HTTP/1.1 404 Not Found\r\n\r\n", false),
-            ("", false),
-        ] {
+        for (answer, live) in
+            [("HTTP/1.1 200 OK\r\n\r\n", true), ("HTTP/1.1 404 Not Found\r\n\r\n", false), ("", false)]
+        {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let address = listener.local_addr().unwrap();
             let server = std::thread::spawn(move || {

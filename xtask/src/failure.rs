@@ -13,10 +13,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            told: false,
-        }
+        Self { message: message.into(), told: false }
     }
 
     /// A program that could not be started.
@@ -31,10 +28,7 @@ impl Failure {
 
     /// A failure that the user has read about already; nothing is printed after it.
     pub(crate) fn told() -> Self {
-        Self {
-            message: "see above".to_owned(),
-            told: true,
-        }
+        Self { message: "see above".to_owned(), told: true }
     }
 
     /// Whether the user has read about it already.

@@ -18,12 +18,8 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
     let mut report = Report::new();
     report.stage("set-up", || setup::c_compiler(context));
     format_and_lints(context, &mut report);
-    report.stage("dependencies", || {
-        dependencies(
-            context,
-            find_deny(context).map_or_else(|| install_deny(context), Ok),
-        )
-    });
+    report
+        .stage("dependencies", || dependencies(context, find_deny(context).map_or_else(|| install_deny(context), Ok)));
     report.close()
 }
 
@@ -31,21 +27,11 @@ pub(crate) fn run(context: &Context) -> Result<(), Failure> {
 pub(crate) fn format_and_lints(context: &Context, report: &mut Report) {
     report.stage("format", || {
         setup::component(context, "rustfmt", "fmt")?;
-        context.children().run(
-            "cargo fmt",
-            &mut context.cargo(&["fmt", "--all", "--check"]),
-        )
+        context.children().run("cargo fmt", &mut context.cargo(&["fmt", "--all", "--check"]))
     });
     report.stage("lints", || {
         setup::component(context, "clippy", "clippy")?;
-        let mut command = context.cargo(&[
-            "clippy",
-            "--locked",
-            "--workspace",
-            "--all-targets",
-            "--profile",
-            PROFILE,
-        ]);
+        let mut command = context.cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--profile", PROFILE]);
         command.args(["--", "--deny", "warnings"]);
         context.children().run("cargo clippy", &mut command)
     });
@@ -59,35 +45,20 @@ pub(crate) fn dependencies(context: &Context, deny: Result<PathBuf, Failure>) ->
     };
     let check = |what: &[&str]| {
         let mut command = context.command(&deny);
-        command
-            .args(["--locked", "check", "--hide-inclusion-graph"])
-            .args(what);
+        command.args(["--locked", "check", "--hide-inclusion-graph"]).args(what);
         command
     };
-    if let Err(failure) = context
-        .children()
-        .run("cargo deny", &mut check(&["bans", "licenses", "sources"]))
-    {
+    if let Err(failure) = context.children().run("cargo deny", &mut check(&["bans", "licenses", "sources"])) {
         return Err(failure).into();
     }
     let mut fetch = context.command(&deny);
     fetch.args(["fetch", "db"]);
-    if context
-        .children()
-        .run_logged("fetch", &mut fetch, &context.tools().join("advisories.log"))
-        .is_err()
-    {
+    if context.children().run_logged("fetch", &mut fetch, &context.tools().join("advisories.log")).is_err() {
         let note = "advisories not checked: their database cannot be reached from here";
         println!("    {note}");
-        return Outcome {
-            note: Some(note.to_owned()),
-            ..Outcome::default()
-        };
+        return Outcome { note: Some(note.to_owned()), ..Outcome::default() };
     }
-    context
-        .children()
-        .run("cargo deny", &mut check(&["advisories"]))
-        .into()
+    context.children().run("cargo deny", &mut check(&["advisories"])).into()
 }
 
 /// cargo-deny, where it is installed already: on the search path or by an earlier run.
@@ -96,10 +67,7 @@ pub(crate) fn find_deny(context: &Context) -> Option<PathBuf> {
     let mut candidates = vec![own, PathBuf::from("cargo-deny")];
     candidates.retain(|candidate| {
         let mut command = context.command(candidate);
-        command
-            .arg("--version")
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null());
+        command.arg("--version").stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
         command.status().is_ok_and(|status| status.success())
     });
     candidates.into_iter().next()
@@ -110,33 +78,14 @@ pub(crate) fn find_deny(context: &Context) -> Option<PathBuf> {
 /// # Errors
 /// When it cannot be downloaded or built.
 pub(crate) fn install_deny(context: &Context) -> Result<PathBuf, Failure> {
-    println!(
-        "    installing cargo-deny {DENY} into {}: some minutes, once",
-        context.tools().display()
-    );
+    println!("    installing cargo-deny {DENY} into {}: some minutes, once", context.tools().display());
     let root = context.tools().join("deny");
-    let mut command = context.gentle_cargo(&[
-        "install",
-        "cargo-deny",
-        "--locked",
-        "--version",
-        DENY,
-        "--root",
-    ]);
-    command
-        .arg(&root)
-        .env("CARGO_TARGET_DIR", context.tools().join("build"));
-    context.children().run_logged(
-        "cargo install cargo-deny",
-        &mut command,
-        &context.tools().join("cargo-deny.log"),
-    )?;
+    let mut command = context.gentle_cargo(&["install", "cargo-deny", "--locked", "--version", DENY, "--root"]);
+    command.arg(&root).env("CARGO_TARGET_DIR", context.tools().join("build"));
+    context.children().run_logged("cargo install cargo-deny", &mut command, &context.tools().join("cargo-deny.log"))?;
     Ok(installed_deny(context))
 }
 
 fn installed_deny(context: &Context) -> PathBuf {
-    context
-        .tools()
-        .join("deny/bin")
-        .join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX))
+    context.tools().join("deny/bin").join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX))
 }

@@ -3,11 +3,7 @@
 //! Every command prepares what it needs, says what it does, streams what its programs print, and ends those
 //! programs when it ends: on success, on an error and on Ctrl-C.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command-line program talks to its user"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program talks to its user")]
 
 mod artifacts;
 mod bench;

@@ -33,11 +33,7 @@ pub(crate) struct Children(Arc<Mutex<BTreeMap<u32, Reach>>>);
 impl Children {
     /// Ends every program: asks first, then kills what is still there.
     pub(crate) fn end_all(&self) {
-        let running: Vec<(u32, Reach)> = self
-            .list()
-            .iter()
-            .map(|(id, reach)| (*id, *reach))
-            .collect();
+        let running: Vec<(u32, Reach)> = self.list().iter().map(|(id, reach)| (*id, *reach)).collect();
         for (id, reach) in &running {
             signal(*id, *reach, "TERM");
         }
@@ -83,24 +79,16 @@ impl Children {
     ///
     /// # Errors
     /// When it cannot be started or does not succeed; the message names the file.
-    pub(crate) fn run_logged(
-        &self,
-        name: &str,
-        command: &mut Command,
-        log: &Path,
-    ) -> Result<(), Failure> {
+    pub(crate) fn run_logged(&self, name: &str, command: &mut Command, log: &Path) -> Result<(), Failure> {
         if let Some(folder) = log.parent() {
             std::fs::create_dir_all(folder).map_err(|error| Failure::file(folder, &error))?;
         }
         let file = File::create(log).map_err(|error| Failure::file(log, &error))?;
-        let copy = file
-            .try_clone()
-            .map_err(|error| Failure::file(log, &error))?;
+        let copy = file.try_clone().map_err(|error| Failure::file(log, &error))?;
         command.stdin(Stdio::null()).stdout(file).stderr(copy);
         let status = self.spawn(name, command, Reach::Group)?.wait()?;
-        succeeded(name, status).map_err(|failure| {
-            Failure::new(format!("{failure}; its output is in {}", log.display()))
-        })
+        succeeded(name, status)
+            .map_err(|failure| Failure::new(format!("{failure}; its output is in {}", log.display())))
     }
 
     /// Runs to the end with the terminal as its own: for programs that a person types into.
@@ -126,9 +114,7 @@ impl Children {
         }
         // The list stays locked while the program starts, so that a signal cannot miss it.
         let mut list = self.list();
-        let mut child = command
-            .spawn()
-            .map_err(|error| Failure::start(name, &error))?;
+        let mut child = command.spawn().map_err(|error| Failure::start(name, &error))?;
         list.insert(child.id(), reach);
         drop(list);
         Ok(Running {
@@ -166,10 +152,7 @@ impl Running {
         mut find: impl FnMut(&str) -> Option<T> + Send + 'static,
     ) -> Result<T, Failure> {
         let Some(stdout) = self.stdout.take() else {
-            return Err(Failure::new(format!(
-                "the output of {} is not piped",
-                self.name
-            )));
+            return Err(Failure::new(format!("the output of {} is not piped", self.name)));
         };
         let (found, answer) = mpsc::channel();
         thread::spawn(move || {
@@ -181,14 +164,10 @@ impl Running {
             }
         });
         answer.recv_timeout(patience).map_err(|error| match error {
-            RecvTimeoutError::Disconnected => {
-                Failure::new(format!("{} ended before it was ready", self.name))
+            RecvTimeoutError::Disconnected => Failure::new(format!("{} ended before it was ready", self.name)),
+            RecvTimeoutError::Timeout => {
+                Failure::new(format!("{} was not ready after {} s", self.name, patience.as_secs()))
             }
-            RecvTimeoutError::Timeout => Failure::new(format!(
-                "{} was not ready after {} s",
-                self.name,
-                patience.as_secs()
-            )),
         })
     }
 
@@ -233,19 +212,13 @@ impl Heartbeat {
                 match received.recv_timeout(HEARTBEAT) {
                     Ok(()) => {}
                     Err(RecvTimeoutError::Timeout) => {
-                        eprintln!(
-                            "    … {name}: still running after {} s",
-                            begun.elapsed().as_secs()
-                        );
+                        eprintln!("    … {name}: still running after {} s", begun.elapsed().as_secs());
                     }
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
             }
         });
-        Self {
-            beats: Some(beats),
-            thread: Some(thread),
-        }
+        Self { beats: Some(beats), thread: Some(thread) }
     }
 
     fn beat(&self) {
@@ -265,11 +238,7 @@ impl Drop for Heartbeat {
 }
 
 fn succeeded(name: &str, status: ExitStatus) -> Result<(), Failure> {
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Failure::new(format!("{name} failed ({status})")))
-    }
+    if status.success() { Ok(()) } else { Err(Failure::new(format!("{name} failed ({status})"))) }
 }
 
 #[cfg(unix)]
@@ -315,13 +284,9 @@ mod tests {
     fn lines_are_handed_over_and_the_status_comes_back() {
         let mut lines = Vec::new();
         let status = Children::default()
-            .stream(
-                "sh",
-                Command::new("sh").args(["-c", "echo one; echo two; exit 3"]),
-                |line| {
-                    lines.push(line.to_owned());
-                },
-            )
+            .stream("sh", Command::new("sh").args(["-c", "echo one; echo two; exit 3"]), |line| {
+                lines.push(line.to_owned());
+            })
             .unwrap();
         assert_eq!(lines, ["one", "two"]);
         assert_eq!(status.code(), Some(3));
@@ -330,12 +295,8 @@ mod tests {
     #[test]
     fn a_dropped_program_ends_with_its_own_children() {
         let children = Children::default();
-        let mut running = children
-            .start(
-                "sh",
-                Command::new("sh").args(["-c", "sleep 600 & echo ready; wait"]),
-            )
-            .unwrap();
+        let mut running =
+            children.start("sh", Command::new("sh").args(["-c", "sleep 600 & echo ready; wait"])).unwrap();
         let mut stdout = running.stdout.take().unwrap();
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
@@ -349,22 +310,14 @@ mod tests {
 
     #[test]
     fn a_program_that_ends_before_it_is_ready_is_an_error() {
-        let mut running = Children::default()
-            .start("sh", Command::new("sh").args(["-c", "exit 1"]))
-            .unwrap();
+        let mut running = Children::default().start("sh", Command::new("sh").args(["-c", "exit 1"])).unwrap();
         let failure = running.await_line(PATIENCE, |_| Some(())).unwrap_err();
         assert_eq!(failure.to_string(), "sh ended before it was ready");
     }
 
     #[test]
     fn a_program_that_is_not_there_is_named() {
-        let failure = Children::default()
-            .run("no-such-program", &mut Command::new("no-such-program"))
-            .unwrap_err();
-        assert!(
-            failure
-                .to_string()
-                .starts_with("`no-such-program` could not be started")
-        );
+        let failure = Children::default().run("no-such-program", &mut Command::new("no-such-program")).unwrap_err();
+        assert!(failure.to_string().starts_with("`no-such-program` could not be started"));
     }
 }

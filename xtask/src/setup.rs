@@ -43,11 +43,10 @@ pub(crate) fn component(context: &Context, name: &str, probe: &str) -> Result<()
     println!("    installing {name}");
     let mut command = context.command("rustup");
     command.args(["component", "add", name]);
-    context.children().run("rustup", &mut command).map_err(|_| {
-        Failure::new(format!(
-            "{name} is missing: run `rustup component add {name}`"
-        ))
-    })
+    context
+        .children()
+        .run("rustup", &mut command)
+        .map_err(|_| Failure::new(format!("{name} is missing: run `rustup component add {name}`")))
 }
 
 /// Sees to it that there is a C compiler, which the TLS libraries want.
@@ -56,28 +55,19 @@ pub(crate) fn component(context: &Context, name: &str, probe: &str) -> Result<()
 /// One line that says what to install.
 pub(crate) fn c_compiler(context: &Context) -> Result<(), Failure> {
     let named = env::var_os("CC").is_some_and(|compiler| answers(version(&compiler)));
-    if named
-        || ["cc", "gcc", "clang"]
-            .iter()
-            .any(|name| answers(version(name)))
-    {
+    if named || ["cc", "gcc", "clang"].iter().any(|name| answers(version(name))) {
         return Ok(());
     }
-    apt(context, &["gcc", "libc6-dev"]).map_err(|failure| {
-        Failure::new(format!(
-            "a C compiler is missing: install gcc or clang ({failure})"
-        ))
-    })
+    apt(context, &["gcc", "libc6-dev"])
+        .map_err(|failure| Failure::new(format!("a C compiler is missing: install gcc or clang ({failure})")))
 }
 
 /// The search path under which a Node of sufficient age is found, after installing one if need be.
 fn node(context: &Context) -> Result<OsString, Failure> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let wanted =
-        format!("Node {NODE} or newer with npm is needed: install it from https://nodejs.org");
+    let wanted = format!("Node {NODE} or newer with npm is needed: install it from https://nodejs.org");
     if !answers(version("npm")) {
-        apt(context, &["nodejs", "npm"])
-            .map_err(|failure| Failure::new(format!("{wanted} ({failure})")))?;
+        apt(context, &["nodejs", "npm"]).map_err(|failure| Failure::new(format!("{wanted} ({failure})")))?;
     }
     if node_version(&path).is_some_and(|found| found >= NODE) {
         return Ok(path);
@@ -107,26 +97,12 @@ fn fetched_node(context: &Context) -> Result<PathBuf, Failure> {
     let folder = context.tools().join("node");
     let binaries = folder.join("node_modules").join(&package).join("bin");
     if !binaries.join("node").exists() {
-        println!(
-            "    fetching Node {NODE_PACKAGE_VERSION} from npm: the system's is older than {NODE}"
-        );
+        println!("    fetching Node {NODE_PACKAGE_VERSION} from npm: the system's is older than {NODE}");
         fs::create_dir_all(&folder).map_err(|error| Failure::file(&folder, &error))?;
         let mut command = context.command("npm");
-        command
-            .args([
-                "install",
-                "--no-save",
-                "--no-audit",
-                "--no-fund",
-                "--prefix",
-            ])
-            .arg(&folder);
+        command.args(["install", "--no-save", "--no-audit", "--no-fund", "--prefix"]).arg(&folder);
         command.arg(format!("{package}@{NODE_PACKAGE_VERSION}"));
-        context.children().run_logged(
-            "npm install",
-            &mut command,
-            &context.tools().join("node.log"),
-        )?;
+        context.children().run_logged("npm install", &mut command, &context.tools().join("node.log"))?;
     }
     Ok(binaries)
 }
@@ -140,18 +116,11 @@ fn install_packages(context: &Context, folder: &Path, path: &OsString) -> Result
         return Ok(());
     }
     let mut command = Command::new("npm");
-    command
-        .args(["ci", "--no-audit", "--no-fund"])
-        .current_dir(folder)
-        .env("PATH", path);
+    command.args(["ci", "--no-audit", "--no-fund"]).current_dir(folder).env("PATH", path);
     context
         .children()
         .run_logged("npm ci", &mut command, &context.tools().join("npm-ci.log"))
-        .map_err(|failure| {
-            Failure::new(format!(
-                "the npm packages of tests/peers cannot be installed: {failure}"
-            ))
-        })?;
+        .map_err(|failure| Failure::new(format!("the npm packages of tests/peers cannot be installed: {failure}")))?;
     fs::write(&stamp, lock).map_err(|error| Failure::file(&stamp, &error))
 }
 
@@ -166,28 +135,18 @@ fn apt(context: &Context, packages: &[&str]) -> Result<(), Failure> {
     let mut update = context.command("apt-get");
     update.args(lock).arg("update");
     let mut install = context.command("apt-get");
-    install
-        .args(lock)
-        .args(["install", "--yes", "--no-install-recommends"])
-        .args(packages);
+    install.args(lock).args(["install", "--yes", "--no-install-recommends"]).args(packages);
     install.env("DEBIAN_FRONTEND", "noninteractive");
     let log = context.tools().join("apt.log");
     context
         .children()
         .run_logged("apt-get update", &mut update, &log)
-        .and_then(|()| {
-            context
-                .children()
-                .run_logged("apt-get install", &mut install, &log)
-        })
+        .and_then(|()| context.children().run_logged("apt-get install", &mut install, &log))
         .map_err(|failure| Failure::new(format!("{failure}; {by_hand}")))
 }
 
 fn is_root() -> bool {
-    Command::new("id")
-        .arg("-u")
-        .output()
-        .is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
 fn version(program: impl AsRef<std::ffi::OsStr>) -> Command {
@@ -212,13 +171,7 @@ fn node_version(path: &OsString) -> Option<u32> {
 
 /// `20` of `v20.20.2`.
 fn major(version: &str) -> Option<u32> {
-    version
-        .trim()
-        .strip_prefix('v')?
-        .split('.')
-        .next()?
-        .parse()
-        .ok()
+    version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
 }
 
 #[cfg(test)]

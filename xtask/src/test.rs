@@ -57,8 +57,8 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
         let peers = chosen(Tier::Peers).then(|| scope.spawn(|| setup::peers(context)));
         // Building cargo-deny outlasts the tests on a small machine; a run of chosen tiers does not wait for it.
         let deny = lint::find_deny(context);
-        let installing = (deny.is_none() && options.tiers.is_empty())
-            .then(|| scope.spawn(|| lint::install_deny(context)));
+        let installing =
+            (deny.is_none() && options.tiers.is_empty()).then(|| scope.spawn(|| lint::install_deny(context)));
         if chosen(Tier::Rust) {
             lint::format_and_lints(context, &mut report);
         }
@@ -71,9 +71,7 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
         });
         if let Some(peers) = peers {
             report.stage("node and npm packages", || {
-                let ready = peers
-                    .join()
-                    .map_err(|_| Failure::new("the set-up of the peers panicked"))??;
+                let ready = peers.join().map_err(|_| Failure::new("the set-up of the peers panicked"))??;
                 let _ = path.set(ready.path);
                 Ok::<_, Failure>(())
             });
@@ -98,16 +96,11 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
                     let installed = installing.join();
                     lint::dependencies(
                         context,
-                        installed.unwrap_or_else(|_| {
-                            Err(Failure::new("installing cargo-deny panicked"))
-                        }),
+                        installed.unwrap_or_else(|_| Err(Failure::new("installing cargo-deny panicked"))),
                     )
                 }
                 (None, None) => Outcome {
-                    note: Some(
-                        "not checked: cargo-deny is missing, `cargo xtask lint` installs it"
-                            .to_owned(),
-                    ),
+                    note: Some("not checked: cargo-deny is missing, `cargo xtask lint` installs it".to_owned()),
                     ..Outcome::default()
                 },
             });
@@ -117,13 +110,7 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
 }
 
 /// One stage for each package of a tier.
-fn packages(
-    context: &Context,
-    report: &mut Report,
-    tier: Tier,
-    programs: &[Program],
-    path: Option<&OsString>,
-) {
+fn packages(context: &Context, report: &mut Report, tier: Tier, programs: &[Program], path: Option<&OsString>) {
     let mut packages: BTreeMap<&Path, Vec<&Program>> = BTreeMap::new();
     for program in programs {
         if Tier::of(context.root(), &program.package) == tier {
@@ -132,10 +119,7 @@ fn packages(
     }
     let mut tests = Count::default();
     for (package, programs) in packages {
-        let name = package
-            .strip_prefix(context.root())
-            .unwrap_or(package)
-            .display();
+        let name = package.strip_prefix(context.root()).unwrap_or(package).display();
         report.stage(&format!("tests of {name}"), || {
             let outcome = run_programs(context, &programs, path);
             tests.add(outcome.count.unwrap_or_default());
@@ -143,9 +127,7 @@ fn packages(
         });
     }
     if tests.ran() == 0 {
-        report.stage(&format!("tier {tier:?}"), || {
-            Err::<(), _>(Failure::new("no test ran"))
-        });
+        report.stage(&format!("tier {tier:?}"), || Err::<(), _>(Failure::new("no test ran")));
     }
 }
 
@@ -154,15 +136,10 @@ fn run_programs(context: &Context, programs: &[&Program], path: Option<&OsString
     let mut count = Count::default();
     let mut broken = Vec::new();
     for program in programs {
-        let source = program
-            .source
-            .strip_prefix(&program.package)
-            .unwrap_or(&program.source);
+        let source = program.source.strip_prefix(&program.package).unwrap_or(&program.source);
         println!("--- {} ({})", program.name, source.display());
         let mut command = context.command(&program.executable);
-        command
-            .current_dir(&program.package)
-            .env("CARGO_MANIFEST_DIR", &program.package);
+        command.current_dir(&program.package).env("CARGO_MANIFEST_DIR", &program.package);
         if let Some(path) = path {
             command.env("PATH", path);
         }
@@ -176,19 +153,11 @@ fn run_programs(context: &Context, programs: &[&Program], path: Option<&OsString
             Err(failure) => broken.push(failure.to_string()),
         }
     }
-    Outcome {
-        count: Some(count),
-        failure: (!broken.is_empty()).then(|| Failure::new(broken.join(", "))),
-        note: None,
-    }
+    Outcome { count: Some(count), failure: (!broken.is_empty()).then(|| Failure::new(broken.join(", "))), note: None }
 }
 
 /// Runs one command and adds up the closing lines of the test programs in it.
-fn counted(
-    context: &Context,
-    name: &str,
-    mut command: std::process::Command,
-) -> Result<(Count, bool), Failure> {
+fn counted(context: &Context, name: &str, mut command: std::process::Command) -> Result<(Count, bool), Failure> {
     let mut count = Count::default();
     let status = context.children().stream(name, &mut command, |line| {
         if let Some(result) = Count::parse(line) {
@@ -202,15 +171,7 @@ fn counted(
 }
 
 fn doc_tests(context: &Context) -> Outcome {
-    let command = context.cargo(&[
-        "test",
-        "--locked",
-        "--workspace",
-        "--doc",
-        "--no-fail-fast",
-        "--profile",
-        PROFILE,
-    ]);
+    let command = context.cargo(&["test", "--locked", "--workspace", "--doc", "--no-fail-fast", "--profile", PROFILE]);
     match counted(context, "doc tests", command) {
         Ok((count, success)) => Outcome {
             count: Some(count),
@@ -222,15 +183,7 @@ fn doc_tests(context: &Context) -> Outcome {
 }
 
 fn docs(context: &Context) -> Result<(), Failure> {
-    let mut command = context.cargo(&[
-        "doc",
-        "--locked",
-        "--workspace",
-        "--lib",
-        "--no-deps",
-        "--profile",
-        PROFILE,
-    ]);
+    let mut command = context.cargo(&["doc", "--locked", "--workspace", "--lib", "--no-deps", "--profile", PROFILE]);
     command.env("RUSTDOCFLAGS", "--deny warnings");
     context.children().run("cargo doc", &mut command)
 }
