@@ -1,4 +1,4 @@
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytestring::ByteString;
 use nexus_core::{
@@ -12,6 +12,11 @@ use super::{
     BadInput, DisconnectReason, Message, Output, Posted, Refusal, Sent, SessionConfig, SlotId, UpgradeStep,
     engine::{Engine, Up, earlier},
 };
+
+/// How long what follows the answer to a CONNECT is held back on a WebSocket, unless the client
+/// sends something first. Clients in JavaScript often listen for the next frame only once they have
+/// handled this one, and lose a frame that arrives in the same read.
+const SETTLING: Duration = Duration::from_millis(10);
 
 /// One client's connection. See the [module](super) for how to drive it.
 #[derive(Debug)]
@@ -46,6 +51,8 @@ enum SlotState {
     Deciding,
     /// Accepted, but not yet said to the client: what is sent meanwhile waits.
     Accepting(Vec<Message>),
+    /// Said to the client a moment ago: what is sent meanwhile waits until then.
+    Settling(Vec<Message>, Timestamp),
     Joined,
     /// The server ended it. The client may not know yet: what still comes is ignored.
     Ended,
@@ -224,6 +231,7 @@ impl Session {
     /// The time of [`Self::poll_timeout`] has come. Calling it earlier does nothing.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.engine.handle_timeout(now);
+        self.settle_due(now, false);
         self.check_router(now);
         self.lift(now);
     }
@@ -238,6 +246,11 @@ impl Session {
             next = earlier(next, router.connect_due);
             if !self.engine.is_paused() {
                 next = earlier(next, router.attachments_due);
+            }
+            for slot in &router.slots {
+                if let SlotState::Settling(_, until) = slot.state {
+                    next = earlier(next, Some(until));
+                }
             }
         }
         next
@@ -273,20 +286,26 @@ impl Session {
 
     /// Sends a message of a namespace. What is volatile is dropped where it can't go out at once.
     pub fn send(&mut self, now: Timestamp, slot: SlotId, message: Message, volatile: bool) -> Sent {
-        let Some(slot) = self.router.as_mut().and_then(|router| router.slot(slot)) else { return Sent::Closed };
-        match &mut slot.state {
-            SlotState::Joined => {
-                let sent = self.engine.send(now, message, volatile);
-                self.lift(now);
-                sent
-            }
-            SlotState::Accepting(_) if volatile => Sent::Dropped,
+        let Some(found) = self.router.as_mut().and_then(|router| router.slot(slot)) else { return Sent::Closed };
+        match &mut found.state {
+            SlotState::Joined => {}
             SlotState::Accepting(held) => {
                 held.push(message);
-                Sent::Queued
+                return Sent::Queued;
             }
-            SlotState::Deciding | SlotState::Ended => Sent::Closed,
+            SlotState::Settling(held, _) => {
+                held.push(message);
+                let bytes = held.iter().map(Message::size).sum::<usize>();
+                if bytes > self.engine.config.send_queue_bytes / 2 {
+                    self.settle(now, slot);
+                }
+                return Sent::Queued;
+            }
+            SlotState::Deciding | SlotState::Ended => return Sent::Closed,
         }
+        let sent = self.engine.send(now, message, volatile);
+        self.lift(now);
+        sent
     }
 
     /// The application lets the client join. From now on messages may be sent, and wait until
@@ -306,18 +325,42 @@ impl Session {
         let Some(slot) = self.router.as_mut().and_then(|router| router.slot(slot)) else { return };
         let SlotState::Accepting(held) = &mut slot.state else { return };
         let held = std::mem::take(held);
-        slot.state = SlotState::Joined;
+        let until = if self.engine.is_websocket() { now + SETTLING } else { now };
+        slot.state = SlotState::Settling(held, until);
+        let id = slot.id;
         let namespace = slot.namespace.clone();
         let data = serde_json::json!({ "sid": sid.as_str() }).to_string();
         let packet = Packet::Connect { namespace, data: Some(ByteString::from(data)) };
         if let Some(router) = &mut self.router {
             router.connect_due = None;
         }
-        self.engine.send(now, Message::from_packet(&packet), false);
-        for message in held {
-            self.engine.send(now, message, false);
+        self.send_packet(now, &packet);
+        if until == now {
+            self.settle(now, id);
         }
-        self.lift(now);
+    }
+
+    /// Lets what was held back since the answer to a CONNECT go.
+    fn settle(&mut self, now: Timestamp, slot: SlotId) {
+        let Some(slot) = self.router.as_mut().and_then(|router| router.slot(slot)) else { return };
+        if let SlotState::Settling(held, _) = &mut slot.state {
+            let held = std::mem::take(held);
+            slot.state = SlotState::Joined;
+            for message in held {
+                self.engine.send(now, message, false);
+            }
+            self.lift(now);
+        }
+    }
+
+    /// As [`Self::settle`] for every namespace whose time has come, or for all.
+    fn settle_due(&mut self, now: Timestamp, all: bool) {
+        let Some(router) = &self.router else { return };
+        let due = |slot: &Slot| matches!(slot.state, SlotState::Settling(_, until) if all || now >= until);
+        let due: SmallVec<[SlotId; 2]> = router.slots.iter().filter(|slot| due(slot)).map(|slot| slot.id).collect();
+        for slot in due {
+            self.settle(now, slot);
+        }
     }
 
     /// Tells the client that it may not join; `data` is a JSON object with a `message`.
@@ -330,9 +373,10 @@ impl Session {
 
     /// Makes the client leave the namespace, and tells it so.
     pub fn end(&mut self, now: Timestamp, slot: SlotId) {
+        self.settle(now, slot);
         let Some(slot) = self.router.as_mut().and_then(|router| router.slot(slot)) else { return };
         match std::mem::replace(&mut slot.state, SlotState::Ended) {
-            SlotState::Joined | SlotState::Accepting(_) => {
+            SlotState::Joined | SlotState::Settling(..) | SlotState::Accepting(_) => {
                 let id = slot.id;
                 let packet = Packet::Disconnect { namespace: slot.namespace.clone() };
                 self.outputs.push_back(Output::Left { slot: id, reason: DisconnectReason::ServerDisconnect });
@@ -344,6 +388,9 @@ impl Session {
 
     /// Ends the session. With `drain`, what is queued goes out first.
     pub fn close(&mut self, now: Timestamp, reason: DisconnectReason, drain: bool) {
+        if drain {
+            self.settle_due(now, true);
+        }
         self.engine.close(now, reason, drain);
         self.lift(now);
     }
@@ -421,13 +468,13 @@ impl Session {
                 Ok(())
             }
             Packet::Event { namespace, id, name, payload } => {
-                if let Some(slot) = self.joined(&namespace)? {
+                if let Some(slot) = self.joined(now, &namespace)? {
                     self.outputs.push_back(Output::Event { slot, id, name, payload });
                 }
                 Ok(())
             }
             Packet::Ack { namespace, id, payload } => {
-                if let Some(slot) = self.joined(&namespace)? {
+                if let Some(slot) = self.joined(now, &namespace)? {
                     self.outputs.push_back(Output::Ack { slot, id, payload });
                 }
                 Ok(())
@@ -437,9 +484,14 @@ impl Session {
     }
 
     /// The place of a joined namespace; nothing where the server has ended it.
-    fn joined(&mut self, namespace: &Namespace) -> Result<Option<SlotId>, BadInput> {
+    fn joined(&mut self, now: Timestamp, namespace: &Namespace) -> Result<Option<SlotId>, BadInput> {
         match self.router.as_mut().and_then(|router| router.named(namespace)) {
             Some(Slot { id, state: SlotState::Joined, .. }) => Ok(Some(*id)),
+            Some(Slot { id, state: SlotState::Settling(..), .. }) => {
+                let id = *id;
+                self.settle(now, id);
+                Ok(Some(id))
+            }
             Some(Slot { state: SlotState::Ended, .. }) => Ok(None),
             _ => Err(BadInput::NotJoined),
         }
@@ -461,7 +513,9 @@ impl Session {
                 self.refuse_connect(now, namespace, r#"{"message":"Already connecting"}"#);
                 return Ok(());
             }
-            Some(SlotState::Accepting(_) | SlotState::Joined) => return Err(BadInput::SecondConnect),
+            Some(SlotState::Accepting(_) | SlotState::Settling(..) | SlotState::Joined) => {
+                return Err(BadInput::SecondConnect);
+            }
         }
         if router.slots.len() >= max {
             self.outputs.push_back(Output::BadInput(BadInput::TooManyNamespaces));
@@ -486,7 +540,7 @@ impl Session {
         let Some(router) = &mut self.router else { return };
         let Some(index) = router.slots.iter().position(|slot| slot.namespace == *namespace) else { return };
         let slot = router.slots.remove(index);
-        if matches!(slot.state, SlotState::Joined | SlotState::Accepting(_)) {
+        if slot.state.is_accepted() {
             self.outputs.push_back(Output::Left { slot: slot.id, reason: DisconnectReason::ClientDisconnect });
         }
     }
@@ -511,12 +565,19 @@ impl Session {
         if let Some(router) = &mut self.router {
             router.attachments_due = None;
             for slot in std::mem::take(&mut router.slots) {
-                if matches!(slot.state, SlotState::Joined | SlotState::Accepting(_)) {
+                if slot.state.is_accepted() {
                     self.outputs.push_back(Output::Left { slot: slot.id, reason });
                 }
             }
         }
         self.outputs.push_back(Output::Closed(reason));
+    }
+}
+
+impl SlotState {
+    /// Whether the application has a socket for it.
+    fn is_accepted(&self) -> bool {
+        matches!(self, Self::Accepting(_) | Self::Settling(..) | Self::Joined)
     }
 }
 
