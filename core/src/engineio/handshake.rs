@@ -139,6 +139,8 @@ fn whole(number: f64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -180,5 +182,17 @@ mod tests {
         }
         let huge = Handshake::parse(r#"{"sid":"a","pingInterval":1e300,"pingTimeout":1,"maxPayload":1e300}"#).unwrap();
         assert_eq!(huge.ping_interval, Duration::from_millis(u64::MAX));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_parses_or_is_refused(
+            json in r#"\{"sid":"[a-z\PC]{0,4}",("upgrades":\[("websocket")?\],)?"pingInterval":[-0-9.e]{0,5},"pingTimeout":[0-9]{1,25}\}|\PC{0,20}"#
+        ) {
+            if let Ok(handshake) = Handshake::parse(&json) {
+                prop_assert!(!handshake.sid.as_str().is_empty());
+                prop_assert!(Handshake::parse(&handshake.to_json()).is_ok());
+            }
+        }
     }
 }
