@@ -146,8 +146,14 @@ pub(super) fn status_only(status: StatusCode) -> Response {
     response
 }
 
+/// A request that is wrong in itself.
 pub(super) fn refused(engine: &Engine, refusal: Refusal) -> Response {
     engine.metrics.count_bad_input(BadInputKind::HttpRequest);
+    refused_by_session(refusal)
+}
+
+/// A request that its session refuses: what is wrong with it, the session has said and counted.
+pub(super) fn refused_by_session(refusal: Refusal) -> Response {
     tracing::debug!(?refusal, "request refused");
     let status = if refusal == Refusal::Forbidden { StatusCode::FORBIDDEN } else { StatusCode::BAD_REQUEST };
     let body = format!(r#"{{"code":{},"message":"{}"}}"#, refusal.code(), refusal.message());

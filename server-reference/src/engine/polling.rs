@@ -7,9 +7,9 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
     Connection, Engine, RequestInfo, drive,
-    http_api::{refused, status_only, text},
+    http_api::{refused, refused_by_session, status_only, text},
 };
-use crate::session::{BadInput, BadInputKind, Posted, Refusal, Session};
+use crate::session::{BadInput, BadInputKind, DisconnectReason, Posted, Refusal, Session};
 
 /// The first GET: opens a session.
 pub(super) fn open(engine: &Arc<Engine>, request: Arc<RequestInfo>) -> Response {
@@ -55,7 +55,7 @@ pub(super) async fn get(connection: &Arc<Connection>) -> Response {
     };
     match reply {
         Ok(body) => text(body),
-        Err(refusal) => refused(&connection.engine, refusal),
+        Err(refusal) => refused_by_session(refusal),
     }
 }
 
@@ -68,7 +68,7 @@ struct PostGuard<'a> {
 impl Drop for PostGuard<'_> {
     fn drop(&mut self) {
         if !self.read {
-            self.connection.with(|session, now| session.handle_bad_request(now, BadInput::UnexpectedPacket));
+            self.connection.with(|session, now| session.close(now, DisconnectReason::TransportError, false));
         }
         self.connection.end_post();
     }
@@ -79,12 +79,14 @@ pub(super) async fn post(connection: &Arc<Connection>, request: Request<Body>) -
     let engine = &connection.engine;
     if let Err(refusal) = connection.begin_post() {
         connection.carry_out();
-        return refused(engine, refusal);
+        return refused_by_session(refusal);
     }
     let mut guard = PostGuard { connection, read: false };
     let binary = request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/octet-stream");
     if binary {
-        return refused(engine, Refusal::BadRequest);
+        guard.read = true;
+        connection.with(|session, now| session.handle_bad_request(now, BadInput::UnexpectedPacket));
+        return refused_by_session(Refusal::BadRequest);
     }
     let body = match read_body(engine, request).await {
         Ok(body) => body,
@@ -110,7 +112,7 @@ pub(super) async fn post(connection: &Arc<Connection>, request: Request<Body>) -
             }
             text("ok".to_owned())
         }
-        Err(refusal) => refused(engine, refusal),
+        Err(refusal) => refused_by_session(refusal),
     }
 }
 
