@@ -31,14 +31,23 @@ enum Step {
     Fault(usize),
     ClientTimeout(usize),
     SessionTimeout(Key),
-    Opened { client: usize, id: ConnectionId },
-    Refused { client: usize, id: ConnectionId },
+    Opened {
+        client: usize,
+        id: ConnectionId,
+    },
+    Refused {
+        client: usize,
+        id: ConnectionId,
+    },
     ToServer(Key),
     ToClient(Key),
     /// The two ends learn that the network cut their connection, each in its time.
     ClientLearns(Key),
     ServerLearns(Key),
-    Authorized { key: Key, slot: SlotId },
+    Authorized {
+        key: Key,
+        slot: SlotId,
+    },
     ServerActs(Key),
 }
 

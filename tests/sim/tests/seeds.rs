@@ -70,11 +70,8 @@ fn a_seed_replays_exactly() {
 
 #[test]
 fn on_a_good_network_nothing_is_lost() {
-    let scenario = Scenario {
-        fault_every: std::time::Duration::from_secs(100_000),
-        refused_percent: 0,
-        ..Scenario::default()
-    };
+    let scenario =
+        Scenario { fault_every: std::time::Duration::from_secs(100_000), refused_percent: 0, ..Scenario::default() };
     for seed in 0..20 {
         let report = run(seed, &scenario).unwrap_or_else(|violation| panic!("{violation}"));
         assert!(report.cuts == 0 && report.delivered > 0, "{report:?}");
