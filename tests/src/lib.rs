@@ -3,8 +3,10 @@
 
 mod node;
 pub mod raw;
+mod server;
 
 pub use node::{NodeClient, NodeError, NodeServer, NodeServerOptions, Transports};
+pub use server::OurServer;
 
 use std::future::Future;
 use std::time::Duration;

@@ -292,8 +292,15 @@ impl NodeClient {
     /// # Errors
     /// [`NodeError::Failed`] with what went wrong in Node; [`NodeError::Ended`] when it crashed.
     pub async fn finish(mut self) -> Result<Vec<String>, NodeError> {
-        while let Some(line) = self.process.next_line().await? {
-            self.note(&line);
+        loop {
+            match self.process.next_line().await {
+                Ok(Some(line)) => self.note(&line),
+                Ok(None) => break,
+                Err(error) => {
+                    self.failures.push(format!("after {:?}: {error}", self.passed));
+                    break;
+                }
+            }
         }
         if let Some(failure) = self.failure() {
             return Err(failure);

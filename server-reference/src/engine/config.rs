@@ -37,7 +37,8 @@ pub struct Config {
 
     /// The largest message or polling body from a client, in bytes. Default: 1,000,000.
     pub max_payload: u64,
-    /// The most packets in one polling body. Default: 10,000.
+    /// The most packets in one polling body. Default: 65,536: a stock client that pipelines writes
+    /// everything it has into one body, bounded by bytes alone.
     pub max_packets: usize,
     /// The most frames that a WebSocket message may come in. Default: 4,096.
     pub max_fragments: usize,
@@ -98,7 +99,7 @@ impl Default for Config {
             ack_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(5),
             max_payload: 1_000_000,
-            max_packets: 10_000,
+            max_packets: 65_536,
             max_fragments: 4_096,
             max_attachments: 10,
             max_namespaces: 100,
