@@ -210,7 +210,8 @@ impl Engine {
         *poll = Some(now);
         match self.phase {
             Phase::Draining { reason: reason @ DisconnectReason::TransportClose, .. } => self.finish(reason, "6"),
-            Phase::Draining { reason, .. } => self.finish(reason, "1"),
+            // The close comes by itself: a stock client that finds it beside a DISCONNECT acts on the close first.
+            Phase::Draining { reason, .. } if self.queue.is_empty() => self.finish(reason, "1"),
             _ => self.answer_poll(),
         }
         Ok(())
@@ -501,12 +502,17 @@ impl Engine {
         match self.phase {
             Phase::Closed => {}
             Phase::Draining { .. } if drain => {}
-            _ if drain && self.queued_bytes() > 0 => {
+            _ if drain && (self.queued_bytes() > 0 || self.is_between_polls()) => {
                 self.phase = Phase::Draining { reason, until: now + LAST_POLL };
             }
             Phase::Draining { reason, .. } => self.finish(reason, "1"),
             Phase::Open => self.finish(reason, "1"),
         }
+    }
+
+    /// Whether a polling client will only hear with its next poll that the session is over.
+    fn is_between_polls(&self) -> bool {
+        matches!(self.transport, Transport::Polling { poll: None, .. })
     }
 
     /// The session is over. A pending poll is answered by what is queued and `last`.
