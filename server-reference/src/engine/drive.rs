@@ -115,9 +115,17 @@ pub(super) async fn websocket(connection: Arc<Connection>, mut socket: WebSocket
             driver.connection.carry_out();
         }
     }
-    connection.carry_out();
+    let code = code.unwrap_or_else(|| connection.drive(|state| close_code(state.session.closed_by())));
     drop(connection);
-    Box::pin(socket.finish(code.unwrap_or(CloseCode::Normal))).await;
+    Box::pin(socket.finish(code)).await;
+}
+
+fn close_code(reason: Option<DisconnectReason>) -> CloseCode {
+    match reason {
+        Some(DisconnectReason::ShuttingDown) => CloseCode::Away,
+        Some(DisconnectReason::SlowConsumer | DisconnectReason::ConnectTimeout) => CloseCode::Policy,
+        _ => CloseCode::Normal,
+    }
 }
 
 struct Driver<'a> {

@@ -136,7 +136,8 @@ impl WebSocket {
             *offset = 0;
             *unit += 1;
         }
-        self.batch.clear();
+        // Not cleared: what a burst made it grow to would stay.
+        self.batch = SmallVec::new();
         self.position = (0, 0, 0);
     }
 

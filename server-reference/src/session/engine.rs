@@ -60,7 +60,7 @@ enum Phase {
         reason: DisconnectReason,
         until: Timestamp,
     },
-    Closed,
+    Closed(DisconnectReason),
 }
 
 /// What the lower half tells the upper.
@@ -117,7 +117,14 @@ impl Engine {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        matches!(self.phase, Phase::Closed)
+        matches!(self.phase, Phase::Closed(_))
+    }
+
+    pub(super) fn closed_by(&self) -> Option<DisconnectReason> {
+        match self.phase {
+            Phase::Closed(reason) => Some(reason),
+            _ => None,
+        }
     }
 
     pub(super) fn is_websocket(&self) -> bool {
@@ -406,7 +413,7 @@ impl Engine {
 
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
         let mut next = match self.phase {
-            Phase::Closed => return None,
+            Phase::Closed(_) => return None,
             Phase::Draining { until, .. } => return Some(until),
             Phase::Open if self.paused => None,
             Phase::Open => Some(match self.heartbeat {
@@ -422,7 +429,7 @@ impl Engine {
 
     pub(super) fn handle_timeout(&mut self, now: Timestamp) {
         match self.phase {
-            Phase::Closed => return,
+            Phase::Closed(_) => return,
             Phase::Draining { reason, until } => {
                 if now >= until {
                     self.finish(reason, "1");
@@ -500,7 +507,7 @@ impl Engine {
     /// Ends the session. With `drain`, what is queued goes out first.
     pub(super) fn close(&mut self, now: Timestamp, reason: DisconnectReason, drain: bool) {
         match self.phase {
-            Phase::Closed => {}
+            Phase::Closed(_) => {}
             Phase::Draining { .. } if drain => {}
             _ if drain && (self.queued_bytes() > 0 || self.is_between_polls()) => {
                 self.phase = Phase::Draining { reason, until: now + LAST_POLL };
@@ -520,7 +527,7 @@ impl Engine {
         if self.is_closed() {
             return;
         }
-        self.phase = Phase::Closed;
+        self.phase = Phase::Closed(reason);
         if let Transport::Polling { poll, upgrade } = &mut self.transport {
             *upgrade = None;
             if poll.take().is_some() {

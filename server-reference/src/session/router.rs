@@ -16,7 +16,7 @@ use super::{
 /// How long what follows the answer to a CONNECT is held back on a WebSocket, unless the client
 /// sends something first. Clients in JavaScript often listen for the next frame only once they have
 /// handled this one, and lose a frame that arrives in the same read.
-const SETTLING: Duration = Duration::from_millis(10);
+const SETTLING: Duration = Duration::from_millis(25);
 
 /// One client's connection. See the [module](super) for how to drive it.
 #[derive(Debug)]
@@ -104,6 +104,12 @@ impl Session {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.engine.is_closed()
+    }
+
+    /// Why the session is over, if it is.
+    #[must_use]
+    pub fn closed_by(&self) -> Option<DisconnectReason> {
+        self.engine.closed_by()
     }
 
     /// Whether the session has ended but for what still goes out.
