@@ -1,15 +1,24 @@
 //! The sans-IO connection manager.
 
+mod acks;
+mod backoff;
 mod command;
 mod config;
 mod error;
 mod event;
+mod grade;
 mod ids;
+mod latency;
+mod link;
 mod machine;
 
+mod namespaces;
+mod outbox;
 mod stats;
 mod status;
+mod timers;
 mod url;
+mod wire;
 
 pub use command::{
     Cancelled, Command, Credentials, Delivery, Emit, EmitOutcome, Emitted, JoinProgress, Receipt, Token, TokenFailure,

@@ -1,16 +1,43 @@
+//! The manager: its state and public face here, what it does by concern in the modules below.
+
+mod connection;
+mod membership;
+mod messages;
+#[cfg(test)]
+mod tests;
+mod time;
+mod transport;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
 use bytestring::ByteString;
 
-use super::command::{Cancelled, Command, Credentials, Emit, Emitted, JoinProgress, Receipt, Token, TokenFailure};
-use super::config::Config;
-use super::error::{
-    CancelError, CommandError, ConnectCallError, EmitError, JoinError, LeaveError, ReplyError, TokenRequestError,
+use super::{
+    acks::{Acks, Replies},
+    backoff::Backoff,
+    command::{Cancelled, Command, Credentials, Emit, Emitted, JoinProgress, Receipt, Token, TokenFailure},
+    config::Config,
+    error::{
+        CancelError, CommandError, ConnectCallError, EmitError, JoinError, LeaveError, ReplyError, TokenRequestError,
+    },
+    event::{Event, Output, TransportEvent},
+    grade::Grader,
+    ids::{ConnectTicket, ConnectionId, IdSource, MessageId, ReplyId, TokenRequest},
+    latency::Latency,
+    link::Link,
+    namespaces::Namespaces,
+    outbox::Outbox,
+    stats::{Counters, Stats},
+    status::{ConnectionStatus, DisconnectReason, Quality},
+    timers::Timers,
 };
-use super::event::{Output, TransportEvent};
-use super::ids::{ConnectTicket, ConnectionId, MessageId, ReplyId, TokenRequest};
-use super::stats::Stats;
-use super::status::{ConnectionStatus, Quality};
-use crate::socketio::{Namespace, Payload};
-use crate::time::Timestamp;
+use crate::{
+    socketio::{Namespace, Payload},
+    time::Timestamp,
+};
 
 /// A client's connection to one server, its namespaces, its offline queue and its measurements, without any IO.
 ///
@@ -46,6 +73,69 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub struct Manager {
     config: Config,
+    now: Timestamp,
+    state: State,
+    user: Option<User>,
+    status: ConnectionStatus,
+    namespaces: Namespaces,
+    outbox: Outbox,
+    acks: Acks,
+    replies: Replies,
+    tickets: BTreeMap<ConnectTicket, Timestamp>,
+    latency: Latency,
+    grader: Grader,
+    backoff: Backoff,
+    timers: Timers,
+    /// Failed attempts since the last connection.
+    failed_attempts: u32,
+    last_failure: Option<DisconnectReason>,
+    is_background: bool,
+    was_unreachable: bool,
+    /// What began up to this time spans a sleep, and is no measure of anything.
+    woke_at: Option<Timestamp>,
+    outputs: VecDeque<Output>,
+    counters: Counters,
+    ids: Ids,
+}
+
+/// What there is of a connection, named by what is awaited.
+#[derive(Debug)]
+enum State {
+    /// The application.
+    Idle,
+    /// The time of the next attempt.
+    WaitingToRetry,
+    /// The return from the background.
+    Suspended,
+    /// What the link's stage says.
+    Live(Box<Link>),
+}
+
+/// On whose behalf everything happens.
+#[derive(Debug)]
+struct User {
+    id: String,
+    credentials: Credentials,
+    /// Whether there has been a connection since the application asked for one.
+    is_established: bool,
+    /// The token for the next CONNECT.
+    token: Option<Token>,
+    /// The token with which the primary namespace was asked for last.
+    presented: Option<Token>,
+    /// The token that the server refused, if its successor is being asked for.
+    rejected: Option<Token>,
+    /// Tokens refused in a row.
+    rejections: u32,
+}
+
+#[derive(Debug, Default)]
+struct Ids {
+    connections: IdSource,
+    messages: IdSource,
+    tickets: IdSource,
+    tokens: IdSource,
+    replies: IdSource,
+    probes: IdSource,
 }
 
 /// A message that waits in the offline queue.
@@ -69,8 +159,32 @@ pub struct QueuedMessage<'a> {
 
 impl Manager {
     /// A manager at rest. The seed feeds the jitter of reconnection: it has to differ between clients.
-    pub fn new(config: Config, _seed: u64) -> Self {
-        Self { config: config.clamped() }
+    pub fn new(config: Config, seed: u64) -> Self {
+        let config = config.clamped();
+        Self {
+            now: Timestamp::ZERO,
+            state: State::Idle,
+            user: None,
+            status: ConnectionStatus::Disconnected,
+            namespaces: Namespaces::new(config.primary_namespace.clone(), config.limits.namespaces),
+            outbox: Outbox::new(config.outbox.clone()),
+            acks: Acks::default(),
+            replies: Replies::default(),
+            tickets: BTreeMap::new(),
+            latency: Latency::new(config.probe.window),
+            grader: Grader::new(config.quality.clone()),
+            backoff: Backoff::new(config.reconnect.clone(), seed),
+            timers: Timers::default(),
+            failed_attempts: 0,
+            last_failure: None,
+            is_background: false,
+            was_unreachable: false,
+            woke_at: None,
+            outputs: VecDeque::new(),
+            counters: Counters::default(),
+            ids: Ids::default(),
+            config,
+        }
     }
 
     // Getters.
@@ -82,37 +196,60 @@ impl Manager {
 
     /// The status.
     pub fn status(&self) -> ConnectionStatus {
-        ConnectionStatus::Disconnected
+        self.status
     }
 
     /// The quality; offline unless connected.
     pub fn quality(&self) -> Quality {
-        Quality::Offline
+        self.grader.grade()
     }
 
     /// Mean round trip time over the window of samples; `None` until there is a sample.
-    pub fn average_latency(&self) -> Option<std::time::Duration> {
-        None
+    pub fn average_latency(&self) -> Option<Duration> {
+        self.latency.average()
     }
 
     /// The user of the last `connect`.
     pub fn user_id(&self) -> Option<&str> {
-        None
+        self.user.as_ref().map(|user| user.id.as_str())
     }
 
     /// Whether a namespace is joined now.
-    pub fn is_joined(&self, _namespace: &Namespace) -> bool {
-        false
+    pub fn is_joined(&self, namespace: &Namespace) -> bool {
+        self.namespaces.is_joined(namespace)
     }
 
     /// The messages in the offline queue, oldest first.
     pub fn queue(&self) -> impl Iterator<Item = QueuedMessage<'_>> {
-        std::iter::empty()
+        self.outbox.iter().map(|(message, waiting)| QueuedMessage {
+            message,
+            namespace: &waiting.namespace,
+            event: &waiting.event,
+            payload: &waiting.payload,
+            bytes: waiting.bytes(),
+            expires_at: waiting.expires_at,
+            awaits_ack: waiting.awaits_ack,
+        })
     }
 
     /// All figures.
     pub fn stats(&self) -> Stats {
-        Stats::default()
+        Stats {
+            status: self.status,
+            quality: self.quality(),
+            smoothed_latency: self.latency.smoothed(),
+            average_latency: self.latency.average(),
+            p95_latency: self.latency.p95(),
+            queued_messages: self.outbox.len(),
+            queued_bytes: self.outbox.bytes(),
+            pending_acks: self.acks.len(),
+            pending_replies: self.replies.len(),
+            namespaces: self.namespaces.len(),
+            joined_namespaces: self.namespaces.joined().count(),
+            unsent_bytes: self.link().map_or(0, Link::unsent_bytes),
+            failed_attempts: self.failed_attempts,
+            counters: self.counters,
+        }
     }
 
     // Input.
@@ -163,21 +300,38 @@ impl Manager {
     }
 
     /// Takes what a transport reports. Reports of a transport that the manager has given up are ignored and counted.
-    pub fn handle_transport(&mut self, _now: Timestamp, _connection: ConnectionId, _event: TransportEvent) {}
+    pub fn handle_transport(&mut self, now: Timestamp, connection: ConnectionId, event: TransportEvent) {
+        self.advance(now);
+        self.on_transport(connection, event);
+        self.settle();
+    }
 
     /// Does what is due. To be called when [`poll_timeout`](Self::poll_timeout) is reached; earlier does no harm.
-    pub fn handle_timeout(&mut self, _now: Timestamp) {}
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.advance(now);
+        self.on_timeout();
+        self.settle();
+    }
 
     // Output.
 
     /// What is to be done next, `None` when nothing is.
     pub fn poll_output(&mut self) -> Option<Output> {
-        None
+        self.outputs.pop_front()
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called; `None` when only an input can change anything.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        None
+        [
+            self.timers.next(),
+            self.tickets.values().min().copied(),
+            self.namespaces.next_due(),
+            self.acks.next_deadline(),
+            self.outbox.next_expiry(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     // Commands.
@@ -195,34 +349,47 @@ impl Manager {
     /// If user id or token are out of bounds, or too many calls are unresolved. Nothing has changed then.
     pub fn connect(
         &mut self,
-        _now: Timestamp,
-        _user_id: String,
-        _credentials: Credentials,
+        now: Timestamp,
+        user_id: String,
+        credentials: Credentials,
     ) -> Result<ConnectTicket, ConnectCallError> {
-        Err(ConnectCallError::TooManyCalls)
+        self.advance(now);
+        let result = self.on_connect(user_id, credentials);
+        self.settle();
+        result
     }
 
     /// Ends the connection, or the search for one, until `connect` is called again.
     ///
     /// Unresolved calls of `connect` are rejected, and awaited acknowledgements of what was sent end as disconnected.
     /// The offline queue stays, for the same user.
-    pub fn disconnect(&mut self, _now: Timestamp) {}
+    pub fn disconnect(&mut self, now: Timestamp) {
+        self.advance(now);
+        self.on_disconnect();
+        self.settle();
+    }
 
     /// Wants a namespace: joins it with this connection and with each later one. A namespace that the server refused or
     /// ended is tried again.
     ///
     /// # Errors
     /// If there are too many.
-    pub fn join(&mut self, _now: Timestamp, _namespace: &Namespace) -> Result<JoinProgress, JoinError> {
-        Ok(JoinProgress::Pending)
+    pub fn join(&mut self, now: Timestamp, namespace: &Namespace) -> Result<JoinProgress, JoinError> {
+        self.advance(now);
+        let result = self.on_join(namespace);
+        self.settle();
+        result
     }
 
     /// Leaves a namespace. What is queued for it is dropped, and reported.
     ///
     /// # Errors
     /// If it is the primary namespace, or was not wanted.
-    pub fn leave(&mut self, _now: Timestamp, _namespace: &Namespace) -> Result<(), LeaveError> {
-        Ok(())
+    pub fn leave(&mut self, now: Timestamp, namespace: &Namespace) -> Result<(), LeaveError> {
+        self.advance(now);
+        let result = self.on_leave(namespace);
+        self.settle();
+        result
     }
 
     /// Sends an event, or queues it while it can't be sent. Joins its namespace lazily.
@@ -234,24 +401,33 @@ impl Manager {
     ///
     /// # Errors
     /// If it can't be accepted. Nothing was sent or queued then.
-    pub fn emit(&mut self, _now: Timestamp, _emit: Emit) -> Result<Emitted, EmitError> {
-        Err(EmitError::NoUser)
+    pub fn emit(&mut self, now: Timestamp, emit: Emit) -> Result<Emitted, EmitError> {
+        self.advance(now);
+        let result = self.on_emit(emit);
+        self.settle();
+        result
     }
 
     /// Acknowledges a received event.
     ///
     /// # Errors
     /// If that is not possible any more, or the acknowledgement is too large.
-    pub fn reply(&mut self, _now: Timestamp, _reply: ReplyId, _payload: &Payload) -> Result<(), ReplyError> {
-        Err(ReplyError::Gone)
+    pub fn reply(&mut self, now: Timestamp, reply: ReplyId, payload: &Payload) -> Result<(), ReplyError> {
+        self.advance(now);
+        let result = self.on_reply(reply, payload);
+        self.settle();
+        result
     }
 
     /// Takes a message out of the offline queue, or ends the wait for its acknowledgement.
     ///
     /// # Errors
     /// If there is neither.
-    pub fn cancel(&mut self, _now: Timestamp, _message: MessageId) -> Result<Cancelled, CancelError> {
-        Err(CancelError::Unknown)
+    pub fn cancel(&mut self, now: Timestamp, message: MessageId) -> Result<Cancelled, CancelError> {
+        self.advance(now);
+        let result = self.on_cancel(message);
+        self.settle();
+        result
     }
 
     /// Answers [`Output::NeedToken`].
@@ -260,11 +436,14 @@ impl Manager {
     /// If nobody waits for the answer any more, which is no harm, or the token is too long.
     pub fn provide_token(
         &mut self,
-        _now: Timestamp,
-        _request: TokenRequest,
-        _token: Result<Token, TokenFailure>,
+        now: Timestamp,
+        request: TokenRequest,
+        token: Result<Token, TokenFailure>,
     ) -> Result<(), TokenRequestError> {
-        Err(TokenRequestError::Stale)
+        self.advance(now);
+        let result = self.on_provide_token(request, token);
+        self.settle();
+        result
     }
 
     /// The system says that its network has changed, or come or gone.
@@ -272,19 +451,59 @@ impl Manager {
     /// A connection is checked at once, and lost if it shows no life within
     /// [`Config::verify_timeout`]. With a network there is no waiting for the next attempt. Where the driver can't
     /// send pings, a connection is given up when the network went and came, and else left to the heartbeat.
-    pub fn network_changed(&mut self, _now: Timestamp, _reachable: bool) {}
+    pub fn network_changed(&mut self, now: Timestamp, reachable: bool) {
+        self.advance(now);
+        self.on_network_changed(reachable);
+        self.settle();
+    }
 
     /// The application is not visible any more. After [`Config::background_grace`] the connection is closed, and the
     /// manager sets no timers for a connection until the application returns or calls `connect`.
-    pub fn enter_background(&mut self, _now: Timestamp) {}
+    pub fn enter_background(&mut self, now: Timestamp) {
+        self.advance(now);
+        self.on_enter_background();
+        self.settle();
+    }
 
     /// The application is visible again: checks the connection, or connects again at once.
-    pub fn enter_foreground(&mut self, _now: Timestamp) {}
+    pub fn enter_foreground(&mut self, now: Timestamp) {
+        self.advance(now);
+        self.on_enter_foreground();
+        self.settle();
+    }
 
     /// The driver noticed that the process or the machine slept, where the clock stood still meanwhile. A call long after
     /// its time is noticed by the manager itself ([`Config::sleep_tolerance`]).
     ///
     /// No timeout that ran out during sleep counts before the peer has had [`Config::verify_timeout`] to be heard, and
     /// no round trip that spans it is a sample.
-    pub fn woke(&mut self, _now: Timestamp) {}
+    pub fn woke(&mut self, now: Timestamp) {
+        self.advance(now);
+        self.on_woke();
+        self.settle();
+    }
+
+    // What all concerns share.
+
+    fn link(&self) -> Option<&Link> {
+        match &self.state {
+            State::Live(link) => Some(link),
+            State::Idle | State::WaitingToRetry | State::Suspended => None,
+        }
+    }
+
+    fn link_mut(&mut self) -> Option<&mut Link> {
+        match &mut self.state {
+            State::Live(link) => Some(link),
+            State::Idle | State::WaitingToRetry | State::Suspended => None,
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.link().is_some_and(Link::is_ready)
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
 }

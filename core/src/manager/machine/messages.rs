@@ -1,0 +1,261 @@
+//! Events and acknowledgements, both ways.
+
+use bytestring::ByteString;
+
+use super::Manager;
+use crate::{
+    engineio::{self, Frame},
+    manager::{
+        acks::Replyable,
+        command::{Cancelled, Delivery, Emit, EmitOutcome, Emitted},
+        config::{DAY, MAX_TTL},
+        error::{AckError, CancelError, EmitError, JoinError, ReplyError},
+        event::{DropReason, DroppedMessage, Event, Output, ReceivedEvent},
+        ids::{MessageId, ReplyId},
+        outbox::Waiting,
+    },
+    socketio::{AckId, Namespace, Packet, Payload, RESERVED_EVENTS, encode_event_into},
+};
+
+const MILLISECOND: std::time::Duration = std::time::Duration::from_millis(1);
+
+/// A frame larger than the limit.
+struct TooLarge {
+    size: u64,
+    limit: u64,
+}
+
+impl Manager {
+    pub(super) fn on_emit(&mut self, emit: Emit) -> Result<Emitted, EmitError> {
+        let result = self.try_emit(emit);
+        self.counters.emits_refused += u64::from(result.is_err());
+        result
+    }
+
+    fn try_emit(&mut self, emit: Emit) -> Result<Emitted, EmitError> {
+        let Emit { namespace, event, payload, delivery, ttl, ack } = emit;
+        self.check(&event, &payload)?;
+        if ack.is_some() && self.acks.len() >= self.config.limits.pending_acks {
+            return Err(EmitError::TooManyPendingAcks);
+        }
+        self.namespaces.want(&namespace).map_err(|_| JoinError::TooManyNamespaces)?;
+        self.join_now(&namespace);
+
+        let message = MessageId::from_u64(self.ids.messages.next());
+        let is_writable =
+            self.can_write() && self.namespaces.is_joined(&namespace) && !self.outbox.has_lane(&namespace);
+        if !is_writable && delivery == Delivery::Volatile {
+            if ack.is_some() {
+                return Err(EmitError::NotWritable);
+            }
+            self.counters.volatile_dropped += 1;
+            return Ok(Emitted { message, outcome: EmitOutcome::Dropped });
+        }
+        if let Some(timeout) = ack {
+            let timeout = timeout.unwrap_or(self.config.ack_timeout).clamp(MILLISECOND, DAY);
+            self.acks.insert(message, namespace.clone(), self.now + timeout);
+        }
+        if is_writable {
+            return match self.write_event(message, &namespace, &event, &payload) {
+                Ok(()) => Ok(Emitted { message, outcome: EmitOutcome::Transmitted }),
+                Err(TooLarge { size, limit }) => {
+                    self.acks.remove(message);
+                    Err(EmitError::TooLarge { size, limit })
+                }
+            };
+        }
+        let ttl = ttl.unwrap_or(self.config.outbox.ttl).clamp(MILLISECOND, MAX_TTL);
+        let waiting = Waiting { namespace, event, payload, expires_at: self.now + ttl, awaits_ack: ack.is_some() };
+        let Ok(overflowed) = self.outbox.push(message, waiting) else {
+            self.acks.remove(message);
+            return Err(EmitError::QueueFull);
+        };
+        for (oldest, waiting) in overflowed {
+            self.drop_message(oldest, &waiting, DropReason::Overflow);
+        }
+        Ok(Emitted { message, outcome: EmitOutcome::Queued })
+    }
+
+    /// What can be said of an emit without encoding it.
+    fn check(&self, event: &str, payload: &Payload) -> Result<(), EmitError> {
+        if self.user.is_none() {
+            return Err(EmitError::NoUser);
+        }
+        if RESERVED_EVENTS.contains(&event) {
+            return Err(EmitError::ReservedEvent(event.to_owned()));
+        }
+        if payload.attachments().len() > self.config.limits.attachments {
+            return Err(EmitError::TooManyAttachments);
+        }
+        let text = payload.raw_args().len() + event.len();
+        let size = payload.attachments().iter().map(bytes::Bytes::len).fold(text, usize::max) as u64;
+        let limit = self.frame_limit();
+        if size > limit { Err(EmitError::TooLarge { size, limit }) } else { Ok(()) }
+    }
+
+    pub(super) fn on_cancel(&mut self, message: MessageId) -> Result<Cancelled, CancelError> {
+        if let Some(waiting) = self.outbox.remove(message) {
+            self.drop_message(message, &waiting, DropReason::Cancelled);
+            return Ok(Cancelled::Unsent);
+        }
+        self.acks.remove(message).ok_or(CancelError::Unknown)?;
+        self.tell(Event::AckResolved { message, result: Err(AckError::Cancelled { sent: true }) });
+        Ok(Cancelled::Wait)
+    }
+
+    pub(super) fn on_reply(&mut self, reply: ReplyId, payload: &Payload) -> Result<(), ReplyError> {
+        let Replyable { namespace, id } = self.replies.get(reply).ok_or(ReplyError::Gone)?.clone();
+        if payload.attachments().len() > self.config.limits.attachments {
+            return Err(ReplyError::TooManyAttachments);
+        }
+        let packet = Packet::Ack { namespace, id, payload: payload.clone() };
+        let text = packet_text(&packet);
+        self.check_frames(&text, payload).map_err(|TooLarge { size, limit }| ReplyError::TooLarge { size, limit })?;
+        self.replies.remove(reply);
+        self.transmit_message(text, payload);
+        Ok(())
+    }
+
+    pub(super) fn on_event(&mut self, namespace: Namespace, id: Option<AckId>, event: ByteString, payload: Payload) {
+        if !self.namespaces.is_joined(&namespace) {
+            if self.link().is_some_and(|link| link.was_left(&namespace)) {
+                self.counters.events_after_leave += 1;
+                return;
+            }
+            return self.protocol_broken("Socket.IO: an event of a namespace that is not joined".to_owned());
+        }
+        self.counters.events_in += 1;
+        let reply = id.map(|id| {
+            let reply = ReplyId::from_u64(self.ids.replies.next());
+            let replyable = Replyable { namespace: namespace.detach(), id };
+            let evicted = self.replies.insert(reply, replyable, self.config.limits.pending_replies);
+            self.counters.replies_evicted += u64::from(evicted);
+            reply
+        });
+        self.tell(Event::Received(ReceivedEvent { namespace, event, payload, reply }));
+    }
+
+    pub(super) fn on_ack(&mut self, namespace: &Namespace, id: AckId, payload: Payload) {
+        let Some((message, awaited)) = self.acks.acknowledge(namespace, id) else {
+            self.counters.acks_unknown += 1;
+            return;
+        };
+        self.counters.acks_received += 1;
+        if let Some(sent) = awaited.sent
+            && self.link().is_some_and(|link| !link.can_ping)
+        {
+            self.sample(sent.at);
+        }
+        self.tell(Event::AckResolved { message, result: Ok(payload) });
+    }
+
+    /// Writes what waits, oldest first, as far as the transport takes it.
+    pub(super) fn flush(&mut self) {
+        self.expire_queued();
+        while self.can_write() {
+            let joined = self.outbox.heads().filter(|(namespace, _)| self.namespaces.is_joined(namespace));
+            let Some(message) = joined.map(|(_, message)| message).min() else { return };
+            let Some(waiting) = self.outbox.remove(message) else { return };
+            if self.write_event(message, &waiting.namespace, &waiting.event, &waiting.payload).is_err() {
+                self.drop_message(message, &waiting, DropReason::TooLarge);
+            }
+        }
+    }
+
+    pub(super) fn expire_queued(&mut self) {
+        while let Some((message, waiting)) = self.outbox.pop_expired(self.now) {
+            self.drop_message(message, &waiting, DropReason::Expired);
+        }
+    }
+
+    pub(super) fn expire_acks(&mut self) {
+        while let Some((message, awaited)) = self.acks.pop_expired(self.now) {
+            self.counters.acks_timed_out += 1;
+            let sent = awaited.sent.is_some();
+            if let Some(waiting) = self.outbox.remove(message) {
+                self.drop_message(message, &waiting, DropReason::AckTimedOut);
+            }
+            self.tell(Event::AckResolved { message, result: Err(AckError::TimedOut { sent }) });
+        }
+    }
+
+    /// A message has left the queue unsent. Says so, and ends the wait for its acknowledgement if there is one still.
+    pub(super) fn drop_message(&mut self, message: MessageId, waiting: &Waiting, reason: DropReason) {
+        self.counters.messages_dropped += 1;
+        self.tell(Event::MessageDropped(DroppedMessage {
+            message,
+            namespace: waiting.namespace.clone(),
+            event: waiting.event.clone(),
+            reason,
+        }));
+        if self.acks.remove(message).is_some() {
+            let error = match reason {
+                DropReason::Cancelled => AckError::Cancelled { sent: false },
+                other => AckError::NotSent(other),
+            };
+            self.tell(Event::AckResolved { message, result: Err(error) });
+        }
+    }
+
+    fn can_write(&self) -> bool {
+        let limit = self.config.limits.unsent_bytes;
+        self.link().is_some_and(|link| link.is_ready() && link.unsent_bytes() < limit)
+    }
+
+    fn frame_limit(&self) -> u64 {
+        self.link().map_or(self.config.limits.frame_bytes as u64, |link| link.frame_limit)
+    }
+
+    fn write_event(
+        &mut self,
+        message: MessageId,
+        namespace: &Namespace,
+        event: &str,
+        payload: &Payload,
+    ) -> Result<(), TooLarge> {
+        let id = self.acks.mark_sent(message, self.now);
+        let mut text = String::from(engineio::Packet::MESSAGE_PREFIX);
+        encode_event_into(&mut text, namespace, id, event, payload);
+        if let Err(too_large) = self.check_frames(&text, payload) {
+            self.acks.mark_unsent(message);
+            return Err(too_large);
+        }
+        self.counters.events_out += 1;
+        self.transmit_message(text, payload);
+        Ok(())
+    }
+
+    fn check_frames(&self, text: &str, payload: &Payload) -> Result<(), TooLarge> {
+        let size = payload.attachments().iter().map(bytes::Bytes::len).fold(text.len(), usize::max) as u64;
+        let limit = self.frame_limit();
+        if size > limit { Err(TooLarge { size, limit }) } else { Ok(()) }
+    }
+
+    /// Sends a packet without attachments.
+    pub(super) fn transmit_packet(&mut self, packet: &Packet) {
+        self.transmit(Frame::from(packet_text(packet)));
+    }
+
+    fn transmit_message(&mut self, text: String, payload: &Payload) {
+        self.transmit(Frame::from(text));
+        for attachment in payload.attachments() {
+            self.transmit(Frame::Binary(attachment.clone()));
+        }
+    }
+
+    pub(super) fn transmit(&mut self, frame: Frame) {
+        let bytes = frame.len();
+        let Some(link) = self.link_mut() else { return };
+        link.sent(bytes);
+        let connection = link.connection;
+        self.counters.frames_out += 1;
+        self.counters.bytes_out += bytes as u64;
+        self.outputs.push_back(Output::Transmit { connection, frame });
+    }
+}
+
+fn packet_text(packet: &Packet) -> String {
+    let mut text = String::from(engineio::Packet::MESSAGE_PREFIX);
+    packet.encode_into(&mut text);
+    text
+}

@@ -1,0 +1,12 @@
+//! The manager in virtual time, against a server that is played by its bytes.
+
+mod connect;
+mod hostile;
+mod lifecycle;
+mod measure;
+mod messages;
+mod namespaces;
+mod properties;
+mod reconnect;
+mod scene;
+mod tokens;

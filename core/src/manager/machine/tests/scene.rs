@@ -1,0 +1,289 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::{
+    engineio::Frame,
+    manager::{
+        Command, CommandError, Config, ConnectionId, ConnectionStatus, Credentials, Emit, Event, Manager, Output,
+        Receipt, ReplyId, Token, TokenFailure, TokenRequest, TransportEvent, TransportFailure, TransportFailureKind,
+    },
+    socketio::{Namespace, Payload},
+    time::Timestamp,
+};
+
+pub(super) const HANDSHAKE: &str =
+    r#"0{"sid":"eio","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+pub(super) const CONNECT: &str = r#"send 40/realtime,{"token":"t","userId":"u"}"#;
+
+/// A manager, the time, and a journal of its outputs as lines of text.
+pub(super) struct Scene {
+    pub(super) manager: Manager,
+    pub(super) now: Timestamp,
+    pub(super) connection: Option<ConnectionId>,
+    pub(super) token_request: Option<TokenRequest>,
+    pub(super) reply: Option<ReplyId>,
+    pub(super) nonce: Option<u64>,
+    /// Whether the transport takes no frames.
+    pub(super) is_stalled: bool,
+    can_ping: bool,
+    journal: Vec<String>,
+}
+
+impl Scene {
+    pub(super) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub(super) fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::new("http://localhost:3000").unwrap();
+        config.reconnect.jitter = 0.0;
+        change(&mut config);
+        Self {
+            manager: Manager::new(config, 1),
+            now: Timestamp::from_millis(1000),
+            connection: None,
+            token_request: None,
+            reply: None,
+            nonce: None,
+            is_stalled: false,
+            can_ping: false,
+            journal: Vec::new(),
+        }
+    }
+
+    /// The driver can send WebSocket pings.
+    pub(super) fn pinging(mut self) -> Self {
+        self.can_ping = true;
+        self
+    }
+
+    /// Connected as `u` with the token `t`, with an empty journal.
+    pub(super) fn connected(mut self) -> Self {
+        self.connect();
+        self.accept();
+        assert_eq!(self.manager.status(), ConnectionStatus::Connected);
+        self.journal.clear();
+        self
+    }
+
+    // The application.
+
+    pub(super) fn command(&mut self, command: Command) -> Result<Receipt, CommandError> {
+        let result = self.manager.handle_command(self.now, command);
+        self.drain();
+        result
+    }
+
+    pub(super) fn connect(&mut self) {
+        self.connect_as("u", Credentials::Token("t".into()));
+    }
+
+    pub(super) fn connect_as(&mut self, user_id: &str, credentials: Credentials) {
+        self.command(Command::Connect { user_id: user_id.to_owned(), credentials }).unwrap();
+    }
+
+    pub(super) fn disconnect(&mut self) {
+        self.command(Command::Disconnect).unwrap();
+    }
+
+    pub(super) fn provide(&mut self, token: &str) {
+        let token = Ok(Token::from(token));
+        let request = self.token_request.take().expect("a token was asked for");
+        self.command(Command::ProvideToken { request, token }).unwrap();
+    }
+
+    pub(super) fn provide_failure(&mut self, is_final: bool) {
+        let token = Err(TokenFailure { message: "no".to_owned(), is_final });
+        let request = self.token_request.take().expect("a token was asked for");
+        self.command(Command::ProvideToken { request, token }).unwrap();
+    }
+
+    pub(super) fn join(&mut self, namespace: &str) {
+        self.command(Command::Join { namespace: ns(namespace) }).unwrap();
+    }
+
+    pub(super) fn emit(&mut self, emit: Emit) -> Result<Receipt, CommandError> {
+        self.command(Command::Emit(emit))
+    }
+
+    // The driver and the server.
+
+    /// Opens the transport, shakes hands and, if there is a token, accepts the primary namespace.
+    pub(super) fn accept(&mut self) {
+        self.open();
+        self.receive(HANDSHAKE);
+        self.receive(r#"40/realtime,{"sid":"s"}"#);
+    }
+
+    pub(super) fn open(&mut self) {
+        let can_ping = self.can_ping;
+        self.transport(TransportEvent::Opened { can_ping });
+    }
+
+    pub(super) fn receive(&mut self, text: &str) {
+        self.transport(TransportEvent::Frame(Frame::from(text.to_owned())));
+    }
+
+    pub(super) fn receive_binary(&mut self, bytes: &'static [u8]) {
+        self.transport(TransportEvent::Frame(Frame::Binary(Bytes::from_static(bytes))));
+    }
+
+    pub(super) fn pong(&mut self) {
+        let nonce = self.nonce.take().expect("a ping is under way");
+        self.transport(TransportEvent::Pong { nonce });
+    }
+
+    pub(super) fn cut(&mut self) {
+        self.transport(TransportEvent::Closed { code: None, text: "".into() });
+    }
+
+    pub(super) fn fail(&mut self) {
+        self.transport(TransportEvent::Failed(TransportFailure::new(TransportFailureKind::Connect, "refused")));
+    }
+
+    pub(super) fn transport(&mut self, event: TransportEvent) {
+        let connection = self.connection.expect("a transport was asked for");
+        self.manager.handle_transport(self.now, connection, event);
+        self.drain();
+    }
+
+    // Time.
+
+    /// Lets time pass, with all timeouts in between at their time.
+    pub(super) fn pass(&mut self, time: Duration) {
+        let target = self.now + time;
+        while let Some(due) = self.manager.poll_timeout().filter(|due| *due <= target) {
+            self.now = self.now.max(due);
+            self.timeout();
+        }
+        self.now = target;
+    }
+
+    pub(super) fn pass_secs(&mut self, seconds: u64) {
+        self.pass(Duration::from_secs(seconds));
+    }
+
+    /// Lets time pass with a server that keeps its heartbeat.
+    pub(super) fn pass_alive(&mut self, seconds: u64) {
+        for _ in 0..seconds {
+            self.pass_secs(1);
+            self.receive("2");
+            let pongs = self.journal.iter().rposition(|line| line == "send 3");
+            pongs.map(|index| self.journal.remove(index));
+        }
+    }
+
+    /// The process sleeps through a time without being called.
+    pub(super) fn sleep_secs(&mut self, seconds: u64) {
+        self.now += Duration::from_secs(seconds);
+    }
+
+    pub(super) fn timeout(&mut self) {
+        self.manager.handle_timeout(self.now);
+        assert!(
+            self.manager.poll_timeout().is_none_or(|due| due > self.now),
+            "{:?} is due at {:?}",
+            self.manager.poll_timeout(),
+            self.now
+        );
+        self.drain();
+    }
+
+    // What happened.
+
+    /// The journal since the last call.
+    pub(super) fn log(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.journal)
+    }
+
+    /// The lines since the last call that start with this.
+    pub(super) fn log_of(&mut self, prefix: &str) -> Vec<String> {
+        self.log().into_iter().filter(|line| line.starts_with(prefix)).collect()
+    }
+
+    fn drain(&mut self) {
+        let mut transmitted = 0;
+        while let Some(output) = self.manager.poll_output() {
+            transmitted += usize::from(matches!(output, Output::Transmit { .. }));
+            self.note(output);
+            if self.is_stalled {
+                continue;
+            }
+            if let Some(connection) = self.connection.filter(|_| transmitted > 0) {
+                let event = TransportEvent::Flushed { frames: std::mem::take(&mut transmitted) };
+                self.manager.handle_transport(self.now, connection, event);
+            }
+        }
+    }
+
+    fn note(&mut self, output: Output) {
+        let line = match output {
+            Output::Connect { connection, request } => {
+                self.connection = Some(connection);
+                format!("open {}", request.url)
+            }
+            Output::Transmit { frame: Frame::Text(text), .. } => format!("send {text}"),
+            Output::Transmit { frame: Frame::Binary(bytes), .. } => format!("send {:?}", &bytes[..]),
+            Output::Ping { nonce, .. } => {
+                self.nonce = Some(nonce);
+                "ping".to_owned()
+            }
+            Output::Close { .. } => "close".to_owned(),
+            Output::NeedToken { request, reason } => {
+                self.token_request = Some(request);
+                format!("token? {reason:?}")
+            }
+            Output::Event(event) => match self.describe(event) {
+                Some(line) => line,
+                None => return,
+            },
+        };
+        self.journal.push(line);
+    }
+
+    fn describe(&mut self, event: Event) -> Option<String> {
+        Some(match event {
+            Event::Status(change) => match change.reason {
+                Some(reason) => format!("status {} ({reason})", change.status),
+                None => format!("status {}", change.status),
+            },
+            Event::Quality(_) => return None,
+            Event::ConnectResolved { ticket, result: Ok(()) } => format!("ticket {ticket} ok"),
+            Event::ConnectResolved { ticket, result: Err(error) } => format!("ticket {ticket} error: {error}"),
+            Event::RetryScheduled { delay, .. } => format!("retry in {delay:?}"),
+            Event::Joined { namespace, sid } => format!("joined {namespace} as {sid}"),
+            Event::JoinFailed { namespace, error } => format!("not joined {namespace}: {error}"),
+            Event::Left { namespace, reason } => format!("left {namespace}: {reason:?}"),
+            Event::Received(event) => {
+                let mut line = format!("event {} {} [{}]", event.namespace, event.event, event.payload.raw_args());
+                for attachment in event.payload.attachments() {
+                    line.push_str(&format!(" {:?}", &attachment[..]));
+                }
+                if let Some(reply) = event.reply {
+                    self.reply = Some(reply);
+                    line.push_str(" reply");
+                }
+                line
+            }
+            Event::AckResolved { message, result: Ok(payload) } => {
+                format!("ack of {message}: [{}]", payload.raw_args())
+            }
+            Event::AckResolved { message, result: Err(error) } => format!("no ack of {message}: {error}"),
+            Event::MessageDropped(dropped) => format!("dropped {}: {}", dropped.message, dropped.reason),
+        })
+    }
+}
+
+pub(super) fn ns(name: &str) -> Namespace {
+    Namespace::try_new(name).unwrap()
+}
+
+/// An event to the primary namespace.
+pub(super) fn event(name: &'static str) -> Emit {
+    Emit::new(ns("realtime"), name, Payload::empty())
+}
+
+pub(super) fn event_to(namespace: &str, name: &'static str) -> Emit {
+    Emit::new(ns(namespace), name, Payload::empty())
+}
