@@ -177,7 +177,7 @@ fn close_and_poll_may_arrive_in_either_order() {
     assert!(!session.is_closed());
     assert_eq!(session.handle_poll(at(10)), Ok(()));
     assert_eq!(reply(&mut session).as_deref(), Some("6"));
-    assert_eq!(outputs(&mut session), [closed.clone()]);
+    assert_eq!(outputs(&mut session), std::slice::from_ref(&closed));
 
     let mut session = raw(false);
     assert_eq!(post(&mut session, 1, "1"), Ok(Posted::WhenClosed));

@@ -1,0 +1,18 @@
+//! The engine over real sockets, with a client that is not ours.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod backpressure;
+mod connect;
+mod dispatch;
+mod http_rules;
+mod lifecycle;
+mod polling;
+mod rooms;
+mod support;
+mod websocket_rules;
