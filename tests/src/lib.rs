@@ -1,6 +1,7 @@
 //! What the tests across packages share: official peers as child processes, and a server of ours that
 //! behaves as the tests' Node server does.
 
+pub mod endpoint;
 mod node;
 pub mod raw;
 mod server;
