@@ -49,15 +49,20 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match Context::new().and_then(|context| run(&context, cli.command)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            if !failure.is_told() {
-                eprintln!("error: {failure}");
-            }
-            ExitCode::FAILURE
-        }
+    let context = match Context::new() {
+        Ok(context) => context,
+        Err(failure) => return told(&failure),
+    };
+    let result = run(&context, cli.command);
+    context.children().stay_if_ending();
+    result.map_or_else(|failure| told(&failure), |()| ExitCode::SUCCESS)
+}
+
+fn told(failure: &Failure) -> ExitCode {
+    if !failure.is_told() {
+        eprintln!("error: {failure}");
     }
+    ExitCode::FAILURE
 }
 
 fn run(context: &Context, command: Command) -> Result<(), Failure> {

@@ -28,12 +28,20 @@ enum Reach {
 
 /// The programs that run now; clones share the list.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Children(Arc<Mutex<BTreeMap<u32, Reach>>>);
+pub(crate) struct Children(Arc<Mutex<Table>>);
+
+#[derive(Debug, Default)]
+struct Table {
+    running: BTreeMap<u32, Reach>,
+    /// Set by the first signal: from then on nothing starts, and the signal's handler ends the process.
+    ending: bool,
+}
 
 impl Children {
-    /// Ends every program: asks first, then kills what is still there.
+    /// Ends every program: asks first, then kills what is still there. No other starts from now on.
     pub(crate) fn end_all(&self) {
-        let running: Vec<(u32, Reach)> = self.list().iter().map(|(id, reach)| (*id, *reach)).collect();
+        self.table().ending = true;
+        let running: Vec<(u32, Reach)> = self.table().running.iter().map(|(id, reach)| (*id, *reach)).collect();
         for (id, reach) in &running {
             signal(*id, *reach, "TERM");
         }
@@ -43,6 +51,13 @@ impl Children {
                 thread::sleep(Duration::from_millis(20));
             }
             signal(*id, *reach, "KILL");
+        }
+    }
+
+    /// Returns unless a signal is ending everything: then whoever got the signal ends this process as well.
+    pub(crate) fn stay_if_ending(&self) {
+        while self.table().ending {
+            thread::sleep(PATIENCE);
         }
     }
 
@@ -113,10 +128,13 @@ impl Children {
             lead_group(command);
         }
         // The list stays locked while the program starts, so that a signal cannot miss it.
-        let mut list = self.list();
+        let mut table = self.table();
+        if table.ending {
+            return Err(Failure::new(format!("{name} is not started: interrupted")));
+        }
         let mut child = command.spawn().map_err(|error| Failure::start(name, &error))?;
-        list.insert(child.id(), reach);
-        drop(list);
+        table.running.insert(child.id(), reach);
+        drop(table);
         Ok(Running {
             stdout: child.stdout.take().map(BufReader::new),
             name: name.to_owned(),
@@ -126,7 +144,7 @@ impl Children {
         })
     }
 
-    fn list(&self) -> MutexGuard<'_, BTreeMap<u32, Reach>> {
+    fn table(&self) -> MutexGuard<'_, Table> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -173,7 +191,7 @@ impl Running {
 
     fn wait(&mut self) -> Result<ExitStatus, Failure> {
         let status = self.child.wait();
-        self.children.list().remove(&self.child.id());
+        self.children.table().running.remove(&self.child.id());
         status.map_err(|error| Failure::new(format!("waiting for {} failed: {error}", self.name)))
     }
 }
@@ -193,7 +211,7 @@ impl Drop for Running {
                 thread::sleep(Duration::from_millis(20));
             }
         }
-        self.children.list().remove(&self.child.id());
+        self.children.table().running.remove(&self.child.id());
     }
 }
 
@@ -305,7 +323,7 @@ mod tests {
         // The pipe ends when nobody holds it any more, the sleeping grandchild included.
         line.clear();
         assert_eq!(stdout.read_line(&mut line).unwrap(), 0);
-        assert!(children.list().is_empty());
+        assert!(children.table().running.is_empty());
     }
 
     #[test]
