@@ -4,6 +4,7 @@
 //! and HTTP long-polling. [`EngineIo`] is the layer below by itself. What a connection does is
 //! decided by the sans-IO state machine in [`session`]; the engine only drives it.
 
+pub mod app;
 mod engine;
 pub mod session;
 mod socketio;
