@@ -19,7 +19,6 @@ async fn health_is_told() {
     let answer = app.http("GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
     assert_eq!(status(&answer), 200);
     assert!(answer.ends_with(r#"{"status":"live"}"#), "{answer}");
-    app.stop().await;
 }
 
 #[tokio::test]
@@ -34,7 +33,6 @@ async fn the_demo_gives_tokens_that_are_let_in() {
     let mut client = TestClient::open(app.port, "").await;
     client.send(&format!(r#"40/messaging,{{"token":"{}","userId":"Зоя"}}"#, reply.token)).await;
     assert!(client.text().await.starts_with("40/messaging,"));
-    app.stop().await;
 }
 
 #[tokio::test]
@@ -53,7 +51,6 @@ async fn the_demo_refuses_what_is_no_user() {
         let answer = app.http(&post("/demo/token", kind, body)).await;
         assert_eq!(status(&answer), expected, "{body:.40}");
     }
-    app.stop().await;
 }
 
 #[tokio::test]
@@ -61,7 +58,6 @@ async fn without_demo_there_are_no_tokens() {
     let app = TestApp::start().await;
     let answer = app.http(&post("/demo/token", "application/json", r#"{"userId":"ada"}"#)).await;
     assert_eq!(status(&answer), 404);
-    app.stop().await;
 }
 
 #[tokio::test]
@@ -73,5 +69,4 @@ async fn floods_of_headers_get_431() {
         let answer = app.http(&format!("GET /health/live HTTP/1.1\r\nHost: x\r\n{headers}\r\n")).await;
         assert_eq!(status(&answer), 431);
     }
-    app.stop().await;
 }

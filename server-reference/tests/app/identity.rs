@@ -42,7 +42,6 @@ async fn every_namespace_asks_for_a_token() {
             }
         }
     }
-    app.stop().await;
 }
 
 #[tokio::test]
@@ -53,7 +52,6 @@ async fn other_namespaces_are_not_there() {
         let answer = connect(&app, namespace, "", &auth).await;
         assert!(answer.starts_with("44") && answer.contains("Invalid namespace"), "{answer}");
     }
-    app.stop().await;
 }
 
 #[tokio::test]
@@ -64,7 +62,6 @@ async fn one_connection_joins_several_namespaces_each_with_a_token() {
     assert!(client.text().await.starts_with("44/messaging,"));
     client.send(&format!("40/messaging,{}", json!({"token": app.token("ada")}))).await;
     assert!(client.text().await.starts_with("40/messaging,"));
-    app.stop().await;
 }
 
 #[tokio::test]
@@ -79,5 +76,4 @@ async fn pages_of_other_origins_are_kept_out() {
     ] {
         assert_eq!(TestClient::status_for_origin(app.port, origin).await, status, "{origin}");
     }
-    app.stop().await;
 }

@@ -1,6 +1,6 @@
 //! The application as its clients see it: identity, messages, HTTP, the binary.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails shall stop")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails shall stop")]
 
 mod binary;
 mod http;

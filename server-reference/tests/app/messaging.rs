@@ -29,7 +29,6 @@ async fn a_message_reaches_all_devices_of_both_and_nobody_else() {
     // Eve's next event is the answer to her own: nothing of the message came before it.
     eve.emit("NEW_MESSAGE", &json!({"receiverId": "eve", "content": "note to self"})).await;
     eve.expect("MESSAGE_SENT").await;
-    app.stop().await;
 }
 
 #[tokio::test]
@@ -49,7 +48,6 @@ async fn messages_keep_their_order() {
         last = id;
         assert_eq!(ada.expect("MESSAGE_SENT").await["id"], last);
     }
-    app.stop().await;
 }
 
 #[tokio::test]
@@ -64,7 +62,6 @@ async fn typing_reaches_the_receiver() {
         let notice = bob.expect("USER_TYPING").await;
         assert_eq!((&notice["senderId"], &notice["isTyping"]), (&json!("ada"), &json!(is_typing)));
     }
-    app.stop().await;
 }
 
 #[tokio::test]
@@ -94,7 +91,6 @@ async fn what_breaks_the_rules_is_refused_with_a_code_and_the_connection_stays()
     ada.emit_with_id(99, "NEW_MESSAGE", &json!({"receiverId": "ada", "content": "still here"})).await;
     ada.expect("MESSAGE_SENT").await;
     assert_eq!(ada.ack(99).await["ok"], true);
-    app.stop().await;
 }
 
 #[tokio::test]
@@ -105,13 +101,12 @@ async fn the_other_namespaces_answer_what_they_do_not_know() {
         ada.emit_with_id(0, "NEW_MESSAGE", &json!({"receiverId": "bob", "content": "hello"})).await;
         assert_eq!(ada.ack(0).await["code"], "unknown_event");
     }
-    app.stop().await;
 }
 
 #[tokio::test]
 async fn stopping_disconnects_everyone_and_ends() {
     let app = TestApp::start().await;
     let mut ada = app.join("/messaging", "ada").await;
-    app.stop().await;
-    assert!(ada.is_closed().await);
+    let ((), is_closed) = tokio::join!(app.stop(), ada.is_closed());
+    assert!(is_closed);
 }

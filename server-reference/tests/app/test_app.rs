@@ -18,24 +18,24 @@ use tokio_tungstenite::{
     tungstenite::{Error as WebSocketError, Message, client::IntoClientRequest},
 };
 
-pub const SECRET: &str = "a secret of the tests, which is long enough";
+pub(crate) const SECRET: &str = "a secret of the tests, which is long enough";
 /// Longer than anything takes here, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running application.
-pub struct TestApp {
-    pub port: u16,
+pub(crate) struct TestApp {
+    pub(crate) port: u16,
     issuer: Issuer,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<()>,
 }
 
 impl TestApp {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with_args(&[]).await
     }
 
-    pub async fn with_args(more: &[&str]) -> Self {
+    pub(crate) async fn with_args(more: &[&str]) -> Self {
         let args = Args::parse_from([&["nexus-server", "--bind", "127.0.0.1", "--port", "0"], more].concat());
         let settings = Settings::new(&args, |name| (name == "JWT_SECRET").then(|| SECRET.into())).unwrap();
         let app = App::bind(settings).await.unwrap();
@@ -48,12 +48,12 @@ impl TestApp {
         Self { port, issuer, stop: Some(stop), running }
     }
 
-    pub fn token(&self, user: &str) -> String {
+    pub(crate) fn token(&self, user: &str) -> String {
         self.issuer.issue(&UserId::parse(user).unwrap()).unwrap()
     }
 
     /// A client that has joined a namespace as a user.
-    pub async fn join(&self, namespace: &str, user: &str) -> TestClient {
+    pub(crate) async fn join(&self, namespace: &str, user: &str) -> TestClient {
         let mut client = TestClient::open(self.port, "").await;
         let auth = json!({"token": self.token(user), "userId": user});
         client.send(&format!("40{namespace},{auth}")).await;
@@ -64,7 +64,7 @@ impl TestApp {
     }
 
     /// Sends a request and returns status line, headers and body.
-    pub async fn http(&self, request: &str) -> String {
+    pub(crate) async fn http(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
@@ -72,21 +72,21 @@ impl TestApp {
         answer
     }
 
-    pub async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.stop.take().unwrap().send(()).unwrap();
         timeout(PATIENCE, self.running).await.unwrap().unwrap();
     }
 }
 
 /// A WebSocket connection.
-pub struct TestClient {
+pub(crate) struct TestClient {
     socket: WebSocketStream<TcpStream>,
     namespace: String,
 }
 
 impl TestClient {
     /// Opens a connection that has joined no namespace.
-    pub async fn open(port: u16, more_query: &str) -> Self {
+    pub(crate) async fn open(port: u16, more_query: &str) -> Self {
         let url = format!("ws://127.0.0.1:{port}/socket.io/?EIO=4&transport=websocket{more_query}");
         let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         let (socket, _) = client_async(url, stream).await.unwrap();
@@ -96,7 +96,7 @@ impl TestClient {
     }
 
     /// The HTTP status that a page of this origin gets.
-    pub async fn status_for_origin(port: u16, origin: &str) -> u16 {
+    pub(crate) async fn status_for_origin(port: u16, origin: &str) -> u16 {
         let url = format!("ws://127.0.0.1:{port}/socket.io/?EIO=4&transport=websocket");
         let mut request = url.into_client_request().unwrap();
         request.headers_mut().insert("origin", origin.parse().unwrap());
@@ -108,12 +108,12 @@ impl TestClient {
         }
     }
 
-    pub async fn send(&mut self, text: &str) {
+    pub(crate) async fn send(&mut self, text: &str) {
         self.socket.send(Message::text(text)).await.unwrap();
     }
 
     /// The next frame that is no ping.
-    pub async fn text(&mut self) -> String {
+    pub(crate) async fn text(&mut self) -> String {
         loop {
             match timeout(PATIENCE, self.socket.next()).await.unwrap() {
                 Some(Ok(Message::Text(text))) if text.as_str() == "2" => self.send("3").await,
@@ -124,40 +124,42 @@ impl TestClient {
     }
 
     /// Whether the server has ended the connection.
-    pub async fn is_closed(&mut self) -> bool {
+    pub(crate) async fn is_closed(&mut self) -> bool {
         loop {
             match timeout(PATIENCE, self.socket.next()).await.unwrap() {
-                None | Some(Ok(Message::Close(_)) | Err(_)) => return true,
+                None => return true,
+                // Reading on answers the close frame.
+                Some(Ok(Message::Close(_)) | Err(_)) => {}
                 Some(Ok(Message::Text(text))) if text.as_str() == "1" || text.starts_with("41") => {}
                 Some(Ok(other)) => panic!("expected the end, got {other:?}"),
             }
         }
     }
 
-    pub async fn emit(&mut self, event: &str, data: &Value) {
+    pub(crate) async fn emit(&mut self, event: &str, data: &Value) {
         self.send(&format!("42{},{}", self.namespace, json!([event, data]))).await;
     }
 
-    pub async fn emit_with_id(&mut self, id: u32, event: &str, data: &Value) {
+    pub(crate) async fn emit_with_id(&mut self, id: u32, event: &str, data: &Value) {
         self.send(&format!("42{},{id}{}", self.namespace, json!([event, data]))).await;
     }
 
     /// The next event: its name and its argument.
-    pub async fn event(&mut self) -> (String, Value) {
+    pub(crate) async fn event(&mut self) -> (String, Value) {
         let text = self.text().await;
         let json = text.strip_prefix(&format!("42{},", self.namespace)).unwrap_or_else(|| panic!("no event: {text}"));
         serde_json::from_str(json).unwrap()
     }
 
     /// The data of the next event, which has this name.
-    pub async fn expect(&mut self, name: &str) -> Value {
+    pub(crate) async fn expect(&mut self, name: &str) -> Value {
         let (found, data) = self.event().await;
         assert_eq!(found, name, "{data}");
         data
     }
 
     /// The argument of the next acknowledgement, which has this id.
-    pub async fn ack(&mut self, id: u32) -> Value {
+    pub(crate) async fn ack(&mut self, id: u32) -> Value {
         let text = self.text().await;
         let json = text.strip_prefix(&format!("43{},{id}", self.namespace)).unwrap_or_else(|| panic!("no ack: {text}"));
         serde_json::from_str::<[Value; 1]>(json).unwrap()[0].clone()
