@@ -3,9 +3,10 @@
 //! Everything here but the drivers is sans-IO: it does no IO, reads no clock, draws no randomness
 //! of its own, and lets no hash map's order show. The same inputs give the same outputs.
 //!
-//! Imports point one way: [`time`] <- {[`engineio`], [`socketio`]} <- [`manager`] <- `client` <-
+//! Imports point one way: [`time`] <- {[`engineio`], [`socketio`]} <- [`manager`] <- [`client`] <-
 //! `driver`. The two protocol modules never import each other.
 
+pub mod client;
 #[cfg(feature = "native")]
 pub mod driver;
 pub mod engineio;

@@ -51,24 +51,43 @@ use crate::{
 /// Time that goes back is taken as standing still. Outputs for a transport that has failed or been closed meanwhile
 /// are to be skipped. The manager asks for at most one transport at a time.
 ///
-/// ```ignore
-/// loop {
+/// ```
+/// use std::collections::VecDeque;
+/// use nexus_core::{
+///     manager::{Config, ConnectionStatus, Credentials, Manager, Output, TransportEvent},
+///     time::Timestamp,
+/// };
+///
+/// let mut manager = Manager::new(Config::new("http://localhost:3000")?, 42);
+/// let now = Timestamp::ZERO; // of the driver's clock
+/// manager.connect(now, "ada".to_owned(), Credentials::Token("secret".into()))?;
+///
+/// let mut inputs = VecDeque::new(); // what a real transport would report
+/// while manager.status() != ConnectionStatus::Connected {
 ///     while let Some(output) = manager.poll_output() {
 ///         match output {
-///             Output::Connect { connection, request } => transport.open(connection, request),
-///             Output::Transmit { connection, frame } => transport.send(connection, frame),
-///             Output::Ping { connection, nonce } => transport.ping(connection, nonce),
-///             Output::Close { connection } => transport.close(connection),
-///             Output::NeedToken { request, reason } => application.ask_for_token(request, reason),
-///             Output::Event(event) => application.tell(event),
+///             Output::Connect { connection, .. } => {
+///                 let open = r#"0{"sid":"a","pingInterval":25000,"pingTimeout":20000}"#;
+///                 inputs.push_back((connection, TransportEvent::Opened { can_ping: false }));
+///                 inputs.push_back((connection, TransportEvent::Frame(open.into())));
+///             }
+///             Output::Transmit { connection, frame } => {
+///                 assert_eq!(frame, r#"40/realtime,{"token":"secret","userId":"ada"}"#.into());
+///                 inputs.push_back((connection, TransportEvent::Flushed { frames: 1 }));
+///                 inputs.push_back((connection, TransportEvent::Frame(r#"40/realtime,{"sid":"b"}"#.into())));
+///             }
+///             Output::Event(event) => println!("{event:?}"),
+///             Output::Ping { .. } | Output::Close { .. } | Output::NeedToken { .. } | _ => {}
 ///         }
 ///     }
-///     match wait_until(manager.poll_timeout()) {
-///         Input::Command(command) => application.answer(manager.handle_command(now(), command)),
-///         Input::Transport(connection, event) => manager.handle_transport(now(), connection, event),
-///         Input::Timeout => manager.handle_timeout(now()),
+///     // A real driver waits here, at the longest until then.
+///     let _until = manager.poll_timeout();
+///     match inputs.pop_front() {
+///         Some((connection, event)) => manager.handle_transport(now, connection, event),
+///         None => manager.handle_timeout(now),
 ///     }
 /// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Manager {
