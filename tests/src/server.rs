@@ -167,6 +167,14 @@ fn serve(socket: &Socket) {
         let size = event.arg::<usize>(0).unwrap_or_default();
         let _gone = event.socket().emit_args("large", &("x".repeat(size), Bytes::from(vec![0xa5; size])));
     });
+    socket.on("enter", |event: Event| async move {
+        event.socket().join(&event.arg::<String>(0).unwrap_or_default());
+        let _gone = event.ack(&true);
+    });
+    socket.on("say", |event: Event| async move {
+        let _gone = event.socket().to("lobby").emit_payload("said", event.payload());
+        let _gone = event.ack(&json!({"delivered": true}));
+    });
     socket.on("silence", |_event| async {});
     socket.on("leave", |event: Event| async move { event.socket().disconnect(false) });
     socket.on("hang-up", |event: Event| async move { event.socket().disconnect(true) });

@@ -70,20 +70,15 @@ impl<T: Item> Listener<T> {
         taken.map(|taken| taken.map(|(item, missed)| item.after_missing(missed)))
     }
 
-    /// Calls the callback with all that is there.
-    pub(super) async fn serve(self: Arc<Self>) {
-        const TURN: usize = 32;
+    /// Calls the callback with all that is there. May block for as long as the callback does.
+    pub(super) fn serve(&self) {
         let Some(callback) = &self.callback else { return };
-        loop {
-            for _ in 0..TURN {
-                let Some((item, missed)) = self.mailbox.take_or_rest() else { return };
-                let item = item.after_missing(missed);
-                let mut callback = lock(callback);
-                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| callback(item))) {
-                    tracing::error!(panic = panic_text(&*panic), "a listener panicked; it goes on receiving");
-                }
+        while let Some((item, missed)) = self.mailbox.take_or_rest() {
+            let item = item.after_missing(missed);
+            let mut callback = lock(callback);
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| callback(item))) {
+                tracing::error!(panic = panic_text(&*panic), "a listener panicked; it goes on receiving");
             }
-            tokio::task::yield_now().await;
         }
     }
 }

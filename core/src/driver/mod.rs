@@ -23,9 +23,9 @@
 //! # Slow and failing listeners
 //! Every listener and stream has a mailbox of its own, of [`ClientBuilder::event_buffer`] items. Nothing waits for a full
 //! one: its oldest item is given up, the next one says how many were ([`Event::missed`]), and
-//! [`ClientStats::missed_items`] counts them. A callback runs on the runtime, in order, one item at a time per listener,
-//! beside other listeners; one that panics is reported through `tracing` and keeps receiving. One that blocks holds a
-//! thread of the runtime: give long work to `spawn_blocking`.
+//! [`ClientStats::missed_items`] counts them. A callback runs on the runtime's threads for blocking work, in order, one
+//! item at a time, beside other listeners; it may block. One that panics is reported through `tracing` and keeps
+//! receiving. Where very many clients live in one process, streams are the cheaper way: they need no thread.
 //!
 //! # Logging
 //! `tracing` events carry names, sizes and ids: never tokens, payloads, or headers. The WebSocket library logs whole
@@ -45,6 +45,8 @@ mod socket;
 mod stream;
 mod subscription;
 mod task;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

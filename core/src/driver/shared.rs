@@ -145,7 +145,8 @@ impl Shared {
             }
         }
         if pushed.needs_service {
-            self.tasks.spawn_on(Arc::clone(listener).serve(), &self.runtime);
+            let listener = Arc::clone(listener);
+            self.tasks.spawn_blocking_on(move || listener.serve(), &self.runtime);
         }
     }
 

@@ -1,0 +1,121 @@
+//! Our client against our server over real sockets: people chat, the server dies, they go on.
+
+use std::{error::Error, time::Duration};
+
+use nexus_core::{
+    driver::{Client, Event, EventStream, StatusStream},
+    manager::{Config, ConnectionStatus},
+};
+use nexus_tests::{OurServer, within};
+use serde_json::{Value, json};
+
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+/// A user with a client in the room "lobby" of `/messaging`.
+struct Person {
+    client: Client,
+    messages: EventStream,
+    status: StatusStream,
+}
+
+impl Person {
+    async fn enter(url: &str, name: &str) -> Outcome<Self> {
+        let mut config = Config::new(url)?;
+        config.reconnect.initial_delay = Duration::from_millis(50);
+        config.reconnect.max_delay = Duration::from_millis(200);
+        let client = Client::new(config)?;
+        let messages = client.events("messaging", "said")?;
+        let status = client.status();
+        within("connect", client.connect(name, "good")).await??;
+        let mut person = Self { client, messages, status };
+        person.reaches(ConnectionStatus::Connected).await?;
+        person.join_lobby().await?;
+        Ok(person)
+    }
+
+    async fn join_lobby(&self) -> Outcome {
+        Ok(within("the lobby", self.client.emit_with_ack("messaging", "enter", &"lobby")).await?.map(drop)?)
+    }
+
+    async fn reaches(&mut self, wanted: ConnectionStatus) -> Outcome {
+        while within("a status", self.status.recv()).await?.ok_or("ended")?.status != wanted {}
+        Ok(())
+    }
+
+    async fn hears(&mut self) -> Outcome<Event> {
+        Ok(within("a message", self.messages.recv()).await?.ok_or("ended")?)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_chat_and_go_on_after_the_server_was_killed() -> Outcome {
+    let server = OurServer::start()?;
+    let mut ada = Person::enter(&server.url(), "ada").await?;
+    let mut bob = Person::enter(&server.url(), "bob").await?;
+
+    for n in 0..50 {
+        let said = json!({"n": n, "text": "Grüße 👋"});
+        let ack = ada.client.emit_with_ack("messaging", "say", &said).await?;
+        assert_eq!(ack.arg::<Value>(0)?, json!({"delivered": true}));
+        assert_eq!(bob.hears().await?.arg::<Value>(0)?, said);
+    }
+
+    let address = server.kill().await;
+    ada.reaches(ConnectionStatus::Reconnecting).await?;
+    bob.reaches(ConnectionStatus::Reconnecting).await?;
+    ada.client.emit("messaging", "enter", &"lobby")?;
+    for n in 0..20 {
+        ada.client.emit("messaging", "say", &json!({"n": n}))?;
+    }
+    assert_eq!(ada.client.queue().len(), 21);
+
+    // Whether Bob is back before Ada is chance: he hears the rest of what she said, in order.
+    let server = OurServer::start_at(address)?;
+    bob.reaches(ConnectionStatus::Connected).await?;
+    bob.join_lobby().await?;
+    ada.reaches(ConnectionStatus::Connected).await?;
+    within("flush", ada.client.flush()).await??;
+    let last = ada.client.emit_with_ack("messaging", "say", &json!({"n": "last"})).await?;
+    assert_eq!(last.arg::<Value>(0)?, json!({"delivered": true}));
+    let mut heard = Vec::new();
+    loop {
+        let n = bob.hears().await?.arg::<Value>(0)?["n"].clone();
+        if n == "last" {
+            break;
+        }
+        heard.push(n.as_u64().ok_or("no number")?);
+    }
+    assert!(heard.is_sorted_by(|a, b| a < b), "{heard:?}");
+
+    within("close", ada.client.close()).await?;
+    assert_eq!(ada.client.connection_status(), ConnectionStatus::Disconnected);
+    let closing = server.io().close();
+    let (closed, lost) =
+        tokio::join!(within("the server's close", closing), bob.reaches(ConnectionStatus::Disconnected));
+    closed?;
+    lost?;
+    bob.client.close().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_hundred_clients_in_one_process_hear_every_word() -> Outcome {
+    let server = OurServer::start()?;
+    let mut people = Vec::new();
+    for n in 0..100 {
+        people.push(Person::enter(&server.url(), &format!("user {n}")).await?);
+    }
+    let speaker = Person::enter(&server.url(), "speaker").await?;
+    for n in 0..100 {
+        speaker.client.emit("messaging", "say", &json!({"n": n}))?;
+    }
+    for person in &mut people {
+        for n in 0..100 {
+            assert_eq!(person.hears().await?.arg::<Value>(0)?, json!({"n": n}));
+        }
+    }
+    for person in people {
+        within("close", person.client.close()).await?;
+    }
+    Ok(())
+}
