@@ -1,5 +1,6 @@
 //! The demo: the server, and two users who talk.
 
+use std::env;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -12,6 +13,22 @@ use crate::process::Running;
 
 /// How long the server may take to listen.
 const START: Duration = Duration::from_secs(30);
+
+/// Variables that a machine may have for another server. The demo is the same everywhere, and takes none of them.
+const OF_OTHERS: [&str; 12] = [
+    "ALLOWED_ORIGIN",
+    "API_KEY",
+    "BIND",
+    "DATABASE_URL",
+    "FCM_SERVICE_ACCOUNT",
+    "JWT_AUDIENCE",
+    "JWT_ISSUER",
+    "JWT_SECRET",
+    "RATE_LIMIT_MESSAGES_PER_MINUTE",
+    "REDIS_URL",
+    "TLS_CERT",
+    "TLS_KEY",
+];
 
 /// How to show it.
 #[derive(clap::Args)]
@@ -65,7 +82,12 @@ fn meet(context: &Context, server: &Path, port: u16) -> Result<(Option<Running>,
 fn start(context: &Context, server: &Path, port: u16) -> Result<(Running, String), Failure> {
     let mut command = context.command(server);
     command.args(["--demo", "--bind", "127.0.0.1", "--port", &port.to_string()]);
-    command.env_remove("JWT_SECRET");
+    for variable in OF_OTHERS {
+        command.env_remove(variable);
+    }
+    if env::var_os("LOG").is_none() {
+        command.env("LOG", "warn");
+    }
     let mut running = context.children().start("nexus-server", &mut command)?;
     let url = running.await_line(START, |line| address(line).map(str::to_owned))?;
     println!("==> server at {url}");
