@@ -69,6 +69,8 @@ pub(crate) struct Connection {
     pub(crate) stalled_until: Timestamp,
     pub(crate) timeout_at: Option<Timestamp>,
     pub(crate) next_ack: u64,
+    /// An event whose text has reached the session, but not its attachments.
+    pub(crate) incomplete: Option<(Namespace, u64)>,
 }
 
 impl Connection {
@@ -85,8 +87,14 @@ impl Connection {
             stalled_until: Timestamp::ZERO,
             timeout_at: None,
             next_ack: 0,
+            incomplete: None,
         }
     }
+}
+
+/// Whether a frame is a packet whose attachments follow.
+pub(crate) fn awaits_attachments(frame: &Frame) -> bool {
+    matches!(frame, Frame::Text(text) if text.starts_with("45"))
 }
 
 /// The namespace and number of an event in a frame from a client, read as an onlooker would.

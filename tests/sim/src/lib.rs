@@ -12,7 +12,8 @@
 //! ```
 //!
 //! What must hold in every run is written down in the oracle, apart from the code under test:
-//! - a namespace's events reach the other side in the order of their emits, each at most once;
+//! - a namespace's events reach the other side in the order of their emits, each at most once (what
+//!   a connection still carries that its client has given up may reach the server late);
 //! - an accepted event is delivered, or reported as dropped, or was on a connection that broke:
 //!   nothing else can become of it;
 //! - the wait for an acknowledgement ends exactly once;

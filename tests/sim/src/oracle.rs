@@ -53,7 +53,8 @@ pub(crate) struct Oracle {
 #[derive(Debug, Default)]
 struct Uplink {
     last_emitted: Number,
-    last_delivered: Number,
+    /// By connection: what a dead connection still carries may arrive behind what its successor does.
+    last_delivered: BTreeMap<u64, Number>,
     /// Accepted, and nothing has become of it yet.
     open: BTreeSet<Number>,
     /// Its connection broke while it was on its way, but the copy that left may still have arrived.
@@ -110,13 +111,12 @@ impl Oracle {
         self.report.volatile_dropped += 1;
     }
 
-    pub(crate) fn delivered(&mut self, lane: &Lane, number: Number) {
+    pub(crate) fn delivered(&mut self, lane: &Lane, connection: u64, number: Number) {
         self.note(1, number);
         let uplink = self.uplink.entry(lane.clone()).or_default();
-        let last = uplink.last_delivered;
+        let last = uplink.last_delivered.insert(connection, number).unwrap_or_default();
         let was_dropped = uplink.dropped.contains(&number);
         let was_open = uplink.open.remove(&number);
-        uplink.last_delivered = number.max(last);
         self.report.delivered += 1;
         if number <= last {
             self.fail(|| format!("{lane:?}: event {number} reached the server after {last}"));

@@ -4,20 +4,20 @@ use nexus_core::{
     Bytes,
     engineio::{Frame, Sid as EngineSid},
     manager::{
-        ConnectionId, ConnectionStatus, Emit, EmitOutcome, Event, Output, TransportEvent, TransportFailure,
-        TransportFailureKind,
+        ConnectionId, ConnectionStatus, DisconnectReason as LossReason, Emit, EmitOutcome, Event, Output,
+        TransportEvent, TransportFailure, TransportFailureKind,
     },
-    socketio::{AckId, Limits, Namespace, Packet, Payload, Sid},
+    socketio::{AckId, Limits, Packet, Payload, Sid},
     time::Timestamp,
 };
-use nexus_server::session::{DisconnectReason, Message, Output as SessionOutput, SessionConfig, SlotId};
+use nexus_server::session::{BadInput, DisconnectReason, Message, Output as SessionOutput, SessionConfig, SlotId};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 
 use crate::{
     Report, Scenario, Violation,
     client::Client,
-    connection::{Connection, Item, numbered_event},
+    connection::{Connection, Item, awaits_attachments, numbered_event},
     oracle::Oracle,
 };
 
@@ -49,6 +49,8 @@ enum Step {
         slot: SlotId,
     },
     ServerActs(Key),
+    /// An application whose primary namespace the server ended asks for it again.
+    ConnectAgain(usize),
 }
 
 /// Everything that exists in a run, and the agenda that drives it.
@@ -194,6 +196,11 @@ impl<'a> World<'a> {
             }
             Step::Authorized { key, slot } => self.authorized(key, slot),
             Step::ServerActs(key) => self.server_acts(key),
+            Step::ConnectAgain(client) => {
+                if self.clients.get(client).is_some_and(|it| !it.ended) {
+                    self.connect(client);
+                }
+            }
         }
     }
 
@@ -350,12 +357,9 @@ impl<'a> World<'a> {
     fn cut(&mut self, key: Key) {
         let Some(connection) = self.connections.get_mut(&key) else { return };
         connection.cut = true;
-        self.oracle.report.cuts += 1;
-        let client = connection.client;
-        for item in connection.to_server.lose() {
-            lose(&mut self.oracle, client, &item);
-        }
         connection.to_client.lose().for_each(drop);
+        self.oracle.report.cuts += 1;
+        self.lose_uplink(key);
         self.plan_soon(Step::ClientLearns(key), Duration::from_secs(2));
         self.plan_soon(Step::ServerLearns(key), Duration::from_secs(30));
     }
@@ -405,10 +409,31 @@ impl<'a> World<'a> {
 
     /// An event for a namespace that the server has ended meanwhile reaches nobody, by protocol.
     fn lose_if_ended(&mut self, key: Key, frame: &Frame) {
-        let Some(connection) = self.connections.get(&key) else { return };
-        if let Some((namespace, number)) = numbered_event(frame)
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let event = match numbered_event(frame) {
+            event @ Some(_) if awaits_attachments(frame) => {
+                connection.incomplete = event;
+                return;
+            }
+            event @ Some(_) => event,
+            // Each event of a run has one attachment at most: it is complete now.
+            None if matches!(frame, Frame::Binary(_)) => connection.incomplete.take(),
+            None => None,
+        };
+        if let Some((namespace, number)) = event
             && !connection.slots.values().any(|joined| *joined == namespace)
         {
+            self.oracle.lost_in_flight(&(connection.client, namespace), number);
+        }
+    }
+
+    /// Everything that was on its way to the server is gone.
+    fn lose_uplink(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        for item in connection.to_server.lose() {
+            lose(&mut self.oracle, connection.client, &item);
+        }
+        if let Some((namespace, number)) = connection.incomplete.take() {
             self.oracle.lost_in_flight(&(connection.client, namespace), number);
         }
     }
@@ -425,9 +450,7 @@ impl<'a> World<'a> {
             Some(Item::Ping(nonce)) => self.tell_client(client, id, TransportEvent::Pong { nonce }),
             Some(Item::Close) => {
                 connection.client_gone = true;
-                for item in connection.to_server.lose() {
-                    lose(&mut self.oracle, client, &item);
-                }
+                self.lose_uplink(key);
                 self.tell_client(client, id, TransportEvent::Closed { code: Some(1000), text: "".into() });
             }
             None => {}
@@ -491,8 +514,14 @@ impl<'a> World<'a> {
         match event {
             Event::Status(change) => {
                 self.oracle.status(client, change.status);
-                if change.status == ConnectionStatus::Disconnected && change.reason.is_none() {
-                    self.oracle.fail_because(format!("client {client}: disconnected without a reason"));
+                match change.reason {
+                    Some(LossReason::ServerDisconnect) => {
+                        self.plan_soon(Step::ConnectAgain(client), self.scenario.action_every);
+                    }
+                    None if change.status == ConnectionStatus::Disconnected => {
+                        self.oracle.fail_because(format!("client {client}: disconnected without a reason"));
+                    }
+                    _ => {}
                 }
             }
             Event::Received(received) => {
@@ -548,7 +577,7 @@ impl<'a> World<'a> {
             SessionOutput::Event { slot, id, payload, .. } => {
                 let Some(namespace) = connection.slots.get(&slot).cloned() else { return };
                 let Ok(number) = payload.arg(0) else { return };
-                self.oracle.delivered(&(client, namespace.clone()), number);
+                self.oracle.delivered(&(client, namespace.clone()), key, number);
                 if let (Some(id), Ok(payload)) = (id, Payload::from_value(&number)) {
                     let message = Message::from_packet(&Packet::Ack { namespace, id, payload });
                     connection.session.send(self.now, slot, message, false);
@@ -558,6 +587,8 @@ impl<'a> World<'a> {
             SessionOutput::Left { slot, .. } => {
                 connection.slots.remove(&slot);
             }
+            // A network that stands still between a text and its attachment.
+            SessionOutput::BadInput(BadInput::MissingAttachments) => {}
             SessionOutput::BadInput(input) => self.oracle.fail_because(format!("the client sent {input:?}")),
             SessionOutput::Closed(_) => {
                 connection.slots.clear();
@@ -610,13 +641,9 @@ impl<'a> World<'a> {
     }
 
     fn forget_ended(&mut self, key: Key) {
-        if let Some(connection) = self.connections.get_mut(&key)
-            && connection.client_gone
-            && connection.session.is_closed()
-        {
-            for item in connection.to_server.lose() {
-                lose(&mut self.oracle, connection.client, &item);
-            }
+        let ended = |it: &Connection| it.client_gone && it.session.is_closed();
+        if self.connections.get(&key).is_some_and(ended) {
+            self.lose_uplink(key);
             self.connections.remove(&key);
         }
     }
