@@ -22,8 +22,11 @@
 //! - once faults stop, every client connects and every queue drains, within a bound;
 //! - after disconnecting, nothing sets a timer.
 
+mod applications;
 mod client;
 mod connection;
+mod drive;
+mod network;
 mod oracle;
 mod scenario;
 mod world;

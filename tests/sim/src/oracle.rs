@@ -196,7 +196,6 @@ impl Oracle {
             Disconnected => matches!(status, Connecting | Reconnecting),
             Connecting | Reconnecting => matches!(status, Connected | Disconnected),
             Connected => matches!(status, Disconnected),
-            _ => false,
         };
         if !allowed {
             self.fail(|| format!("client {client}: status went from {before:?} to {status:?}"));

@@ -4,7 +4,7 @@ use nexus_sim::{Report, Scenario, run};
 
 /// Runs of the default scenario. More by hand: `NEXUS_SIM_SEEDS=100000 cargo test -p nexus-sim`.
 fn seeds() -> u64 {
-    std::env::var("NEXUS_SIM_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(300)
+    std::env::var("NEXUS_SIM_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(500)
 }
 
 #[test]

@@ -1,0 +1,170 @@
+//! What the applications at both ends do, and what they are told.
+
+use std::time::Duration;
+
+use nexus_core::{
+    Bytes,
+    manager::{ConnectionStatus, DisconnectReason, Emit, EmitOutcome, Event, Manager},
+    socketio::{AckId, Payload},
+    time::Timestamp,
+};
+use nexus_server::session::Message;
+use rand::RngExt as _;
+
+use crate::{
+    client::Client,
+    world::{Key, Step, World},
+};
+
+impl World<'_> {
+    pub(crate) fn connect(&mut self, client: usize) {
+        if let Some(it) = self.clients.get_mut(client) {
+            let connected = it.manager.connect(self.now, Client::user_id(client), Client::credentials());
+            for namespace in it.namespaces.clone() {
+                // The bound is far above what a scenario has.
+                let _ = it.manager.join(self.now, &namespace);
+            }
+            if let Err(error) = connected {
+                self.oracle.fail_because(format!("client {client}: connect was refused: {error}"));
+            }
+        }
+        self.pump_client(client);
+    }
+
+    pub(crate) fn act(&mut self, client: usize) {
+        if !self.active {
+            return;
+        }
+        let choice = self.rng.random_range(0..100_u32);
+        match choice {
+            0..92 => self.emit(client, choice),
+            92..94 => self.change_visibility(client),
+            94..96 => {
+                let reachable = self.rng.random_bool(0.7);
+                self.with_manager(client, |manager, now| manager.network_changed(now, reachable));
+            }
+            _ => self.with_manager(client, Manager::woke),
+        }
+        self.plan_soon(Step::Act(client), self.scenario.action_every);
+    }
+
+    pub(crate) fn with_manager(&mut self, client: usize, act: impl FnOnce(&mut Manager, Timestamp)) {
+        if let Some(it) = self.clients.get_mut(client) {
+            act(&mut it.manager, self.now);
+        }
+        self.pump_client(client);
+    }
+
+    pub(crate) fn change_visibility(&mut self, client: usize) {
+        if let Some(it) = self.clients.get_mut(client) {
+            it.background = !it.background;
+            if it.background {
+                self.oracle.report.backgrounds += 1;
+                it.manager.enter_background(self.now);
+            } else {
+                it.manager.enter_foreground(self.now);
+            }
+        }
+        self.pump_client(client);
+    }
+
+    pub(crate) fn emit(&mut self, client: usize, choice: u32) {
+        let Some(it) = self.clients.get_mut(client) else { return };
+        let index = self.rng.random_range(0..it.namespaces.len());
+        let Some(namespace) = it.namespaces.get(index).cloned() else { return };
+        let lane = (client, namespace.clone());
+        let number = self.oracle.next_number(&lane);
+        let payload = if choice.is_multiple_of(7) {
+            Payload::from_args(&(number, Bytes::from_static(&[0, 255, 128])))
+        } else {
+            Payload::from_args(&(number, "padding"))
+        };
+        let Ok(payload) = payload else { return };
+        let mut emit = Emit::new(namespace, "up", payload);
+        let awaits_ack = choice.is_multiple_of(3);
+        if awaits_ack {
+            emit = emit.with_ack_timeout(Duration::from_millis(self.rng.random_range(100..15_000)));
+        } else if choice.is_multiple_of(10) {
+            emit = emit.volatile();
+        }
+        match it.manager.emit(self.now, emit) {
+            Ok(emitted) => {
+                self.oracle.accepted(&lane, emitted.message, awaits_ack);
+                if emitted.outcome == EmitOutcome::Dropped {
+                    self.oracle.volatile_dropped(&lane);
+                }
+            }
+            // Full, or not possible now: nothing was taken.
+            Err(_) => self.oracle.note(7, number),
+        }
+        self.pump_client(client);
+    }
+
+    pub(crate) fn server_acts(&mut self, key: Key) {
+        let Some(connection) = self.connections.get_mut(&key).filter(|it| !it.session.is_closed()) else { return };
+        if !self.active || connection.slots.is_empty() {
+            return;
+        }
+        let index = self.rng.random_range(0..connection.slots.len());
+        let Some((&slot, namespace)) = connection.slots.iter().nth(index) else { return };
+        let namespace = namespace.clone();
+        match self.rng.random_range(0..40_u32) {
+            0 => {
+                self.oracle.report.server_disconnects += 1;
+                connection.session.end(self.now, slot);
+            }
+            choice => {
+                let number = self.oracle.sent_down(&(connection.client, namespace.clone()));
+                let id = choice.is_multiple_of(4).then(|| {
+                    connection.next_ack += 1;
+                    AckId(connection.next_ack)
+                });
+                if let Ok(payload) = Payload::from_value(&number) {
+                    let message = Message::from_event(&namespace, id, "down", &payload);
+                    connection.session.send(self.now, slot, message, choice.is_multiple_of(5));
+                }
+            }
+        }
+        self.pump_session(key);
+        self.plan_soon(Step::ServerActs(key), self.scenario.action_every);
+    }
+
+    pub(crate) fn application_hears(&mut self, client: usize, event: Event) {
+        match event {
+            Event::Status(change) => {
+                self.oracle.status(client, change.status);
+                match change.reason {
+                    Some(DisconnectReason::ServerDisconnect) => {
+                        self.plan_soon(Step::ConnectAgain(client), self.scenario.action_every);
+                    }
+                    None if change.status == ConnectionStatus::Disconnected => {
+                        self.oracle.fail_because(format!("client {client}: disconnected without a reason"));
+                    }
+                    _ => {}
+                }
+            }
+            Event::Received(received) => {
+                match received.payload.arg(0) {
+                    Ok(number) => self.oracle.received(&(client, received.namespace.detach()), number),
+                    Err(error) => self.oracle.fail_because(format!("client {client}: {error}")),
+                }
+                if let (Some(reply), Some(it)) = (received.reply, self.clients.get_mut(client)) {
+                    // The connection may have ended since: then there is nobody to answer.
+                    let _ = it.manager.reply(self.now, reply, &received.payload);
+                }
+            }
+            Event::AckResolved { message, result } => {
+                let acked = result.ok().map(|payload| payload.arg(0).unwrap_or_default());
+                self.oracle.ack_resolved(client, message, acked);
+            }
+            Event::MessageDropped(dropped) => self.oracle.dropped(client, dropped.message),
+            // As an application would that wants its namespaces back.
+            Event::Left { namespace, .. } => {
+                if let Some(it) = self.clients.get_mut(client).filter(|it| !it.ended) {
+                    let _ = it.manager.join(self.now, &namespace);
+                }
+            }
+            _ => {}
+        }
+    }
+}

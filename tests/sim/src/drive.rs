@@ -1,0 +1,130 @@
+//! The drivers of both machines: they carry out what the machines say.
+
+use std::time::Duration;
+
+use nexus_core::{
+    engineio::Frame,
+    manager::{ConnectionId, Output, TransportEvent},
+    socketio::{Packet, Payload, Sid},
+};
+use nexus_server::session::{BadInput, Message, Output as SessionOutput, SlotId};
+use rand::RngExt as _;
+
+use crate::{
+    connection::Item,
+    network::lose,
+    world::{Key, Step, World},
+};
+
+impl World<'_> {
+    pub(crate) fn tell_client(&mut self, client: usize, id: ConnectionId, event: TransportEvent) {
+        if let Some(it) = self.clients.get_mut(client) {
+            it.manager.handle_transport(self.now, id, event);
+        }
+        self.pump_client(client);
+    }
+
+    pub(crate) fn pump_client(&mut self, client: usize) {
+        while let Some(output) = self.clients.get_mut(client).and_then(|it| it.manager.poll_output()) {
+            match output {
+                Output::Connect { connection: id, .. } => {
+                    let refused = self.active && self.rng.random_range(0..100) < self.scenario.refused_percent;
+                    let step = if refused { Step::Refused { client, id } } else { Step::Opened { client, id } };
+                    self.plan_soon(step, self.scenario.max_delay);
+                }
+                Output::Transmit { connection: id, frame } => self.transmit(client, id, frame),
+                Output::Ping { connection: id, nonce } => {
+                    if let Some(key) = self.key(client, id) {
+                        self.send_to_server(key, Item::Ping(nonce));
+                    }
+                }
+                Output::Close { connection: id } => self.close_from_client(client, id),
+                Output::Event(event) => self.application_hears(client, event),
+                Output::NeedToken { .. } => self.oracle.fail_because("a token was asked for twice".to_owned()),
+                _ => {}
+            }
+        }
+        self.plan_client_timeout(client);
+    }
+
+    pub(crate) fn transmit(&mut self, client: usize, id: ConnectionId, frame: Frame) {
+        match self.key(client, id) {
+            Some(key) => self.send_to_server(key, Item::Frame(frame)),
+            None => lose(&mut self.oracle, client, &Item::Frame(frame)),
+        }
+        if let Some(it) = self.clients.get_mut(client) {
+            it.manager.handle_transport(self.now, id, TransportEvent::Flushed { frames: 1 });
+        }
+    }
+
+    pub(crate) fn close_from_client(&mut self, client: usize, id: ConnectionId) {
+        // An attempt that is given up before it opened.
+        self.agenda.retain(|_, step| !matches!(step, Step::Opened { client: c, id: i } | Step::Refused { client: c, id: i } if *c == client && *i == id));
+        let Some(key) = self.key(client, id) else { return };
+        self.send_to_server(key, Item::Close);
+        if let Some(connection) = self.connections.get_mut(&key) {
+            connection.client_gone = true;
+        }
+    }
+
+    pub(crate) fn pump_session(&mut self, key: Key) {
+        while let Some(connection) = self.connections.get_mut(&key) {
+            if let Some(output) = connection.session.poll_output() {
+                self.server_hears(key, output);
+            } else if let Some(message) = connection.session.poll_transmit() {
+                connection.session.handle_transmitted(self.now, message.size());
+                for frame in message.frames() {
+                    self.send_to_client(key, Item::Frame(frame));
+                }
+            } else {
+                break;
+            }
+        }
+        self.plan_session_timeout(key);
+        self.forget_ended(key);
+    }
+
+    pub(crate) fn server_hears(&mut self, key: Key, output: SessionOutput) {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let client = connection.client;
+        match output {
+            SessionOutput::Connect { slot, namespace, .. } => {
+                connection.slots.insert(slot, namespace.detach());
+                self.plan_soon(Step::Authorized { key, slot }, Duration::from_secs(3));
+            }
+            SessionOutput::Event { slot, id, payload, .. } => {
+                let Some(namespace) = connection.slots.get(&slot).cloned() else { return };
+                let Ok(number) = payload.arg(0) else { return };
+                self.oracle.delivered(&(client, namespace.clone()), key, number);
+                if let (Some(id), Ok(payload)) = (id, Payload::from_value(&number)) {
+                    let message = Message::from_packet(&Packet::Ack { namespace, id, payload });
+                    connection.session.send(self.now, slot, message, false);
+                }
+            }
+            SessionOutput::Ack { .. } => self.oracle.report.replies += 1,
+            SessionOutput::Left { slot, .. } => {
+                connection.slots.remove(&slot);
+            }
+            // A network that stands still between a text and its attachment.
+            SessionOutput::BadInput(BadInput::MissingAttachments) => {}
+            SessionOutput::BadInput(input) => self.oracle.fail_because(format!("the client sent {input:?}")),
+            SessionOutput::Closed(_) => {
+                connection.slots.clear();
+                if let Some((namespace, number)) = connection.incomplete.take() {
+                    self.oracle.lost_in_flight(&(client, namespace), number);
+                }
+                self.send_to_client(key, Item::Close);
+            }
+            SessionOutput::Frame(_) => {}
+        }
+    }
+
+    pub(crate) fn authorized(&mut self, key: Key, slot: SlotId) {
+        if let Some(connection) = self.connections.get_mut(&key)
+            && connection.session.begin_accept(slot)
+        {
+            connection.session.accept(self.now, slot, &Sid::new(format!("sid-{key}-{slot:?}")));
+        }
+        self.pump_session(key);
+    }
+}
