@@ -181,7 +181,8 @@ pub struct ReconnectPolicy {
     pub factor: f64,
     /// Default: 0.5. Bounds: 0 (none; for tests) to 1.
     pub jitter: f64,
-    /// After how many failed attempts in a row the manager stops. Default: `None`, it never does. At least 1.
+    /// After how many failed attempts in a row the manager stops. Default: `None`, it never does. Zero: a connection that
+    /// is lost is not sought again, and the first attempt is the only one.
     pub max_attempts: Option<u32>,
     /// How long a connection must last for the delays to start anew. Default: 10 s. At most 1 h.
     pub stable_after: Duration,
@@ -213,7 +214,6 @@ impl ReconnectPolicy {
         self.initial_delay = self.initial_delay.clamp(MIN_DELAY, self.max_delay);
         self.factor = if self.factor.is_finite() { self.factor.clamp(1.0, 10.0) } else { 2.0 };
         self.jitter = if self.jitter.is_finite() { self.jitter.clamp(0.0, 1.0) } else { 0.5 };
-        self.max_attempts = self.max_attempts.map(|attempts| attempts.max(1));
         self.stable_after = self.stable_after.min(HOUR);
         self.max_retry_after = self.max_retry_after.min(DAY);
         self.max_auth_attempts = self.max_auth_attempts.max(1);

@@ -52,10 +52,13 @@ impl Namespaces {
 
     /// The membership, which begins now if there was none.
     pub(super) fn want(&mut self, namespace: &Namespace) -> Result<&mut Membership, TooMany> {
-        if self.entries.len() >= self.limit && !self.entries.contains_key(namespace) {
-            return Err(TooMany);
+        if !self.entries.contains_key(namespace) {
+            if self.entries.len() >= self.limit {
+                return Err(TooMany);
+            }
+            self.entries.insert(namespace.detach(), Membership::NeedConnection);
         }
-        Ok(self.entries.entry(namespace.detach()).or_insert(Membership::NeedConnection))
+        self.entries.get_mut(namespace).ok_or(TooMany)
     }
 
     pub(super) fn get(&self, namespace: &Namespace) -> Option<&Membership> {

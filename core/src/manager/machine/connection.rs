@@ -342,6 +342,10 @@ impl Manager {
         self.last_failure = Some(reason.clone());
         if was_ready {
             self.counters.losses += 1;
+            if self.config.reconnect.max_attempts == Some(0) {
+                let error = ConnectError::AttemptsExhausted { attempts: 0, last: reason.clone() };
+                return self.stop(reason, &error);
+            }
             self.set_status(ConnectionStatus::Disconnected, Some(reason.clone()));
             self.set_status(ConnectionStatus::Reconnecting, None);
         } else {

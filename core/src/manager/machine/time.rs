@@ -24,6 +24,8 @@ impl Manager {
         self.now = self.now.max(now);
         if slept {
             self.on_woke();
+            // What was due, and accuses nobody, is done now: left undone, it would make the next input seem late as well.
+            self.on_timeout();
         }
     }
 

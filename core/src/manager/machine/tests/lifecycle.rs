@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::scene::{HANDSHAKE, Scene, event};
+use super::scene::{HANDSHAKE, Scene, event, event_to};
 use crate::manager::{Command, ConnectionStatus};
 
 fn network(reachable: bool) -> Command {
@@ -205,6 +205,20 @@ fn an_acknowledgement_that_came_during_sleep_counts() {
     scene.log();
     scene.receive("43/realtime,0[1]");
     assert_eq!(scene.log(), ["ack of 1: [1]"]);
+}
+
+#[test]
+fn frames_after_sleep_are_not_each_taken_for_a_sleep() {
+    let mut scene = Scene::new().pinging().connected();
+    scene.pong();
+    scene.emit(event_to("other", "e").ttl(Duration::from_secs(1))).unwrap();
+    scene.sleep_secs(60);
+    scene.log();
+    for _ in 0..3 {
+        scene.receive("2");
+    }
+    assert_eq!(scene.log(), ["ping", "dropped 1: expired", "send 3", "send 3", "send 3"]);
+    assert_eq!(scene.manager.stats().counters.sleeps, 1);
 }
 
 #[test]

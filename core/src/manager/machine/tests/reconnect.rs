@@ -75,6 +75,18 @@ fn a_limit_of_attempts_does_not_count_the_loss_itself() {
 }
 
 #[test]
+fn reconnection_can_be_turned_off() {
+    let mut scene = Scene::with(|config| config.reconnect.max_attempts = Some(0)).connected();
+    scene.cut();
+    assert_eq!(scene.log(), ["left /realtime: ConnectionLost", "status disconnected (transport close)"]);
+    assert_eq!(scene.manager.poll_timeout(), None);
+    scene.connect();
+    scene.log();
+    scene.fail();
+    assert_eq!(scene.log_of("status"), ["status disconnected (attempts exhausted)"]);
+}
+
+#[test]
 fn what_a_dead_transport_still_says_is_ignored() {
     let mut scene = Scene::new().connected();
     let dead = scene.connection.unwrap();
