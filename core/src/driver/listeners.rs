@@ -1,6 +1,5 @@
 use std::{
     any::Any,
-    collections::BTreeMap,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex},
@@ -8,7 +7,6 @@ use std::{
 };
 
 use bytestring::ByteString;
-use smallvec::SmallVec;
 
 use super::{
     event::{Event, Notice},
@@ -16,6 +14,7 @@ use super::{
     mailbox::{Mailbox, Pushed},
 };
 use crate::{
+    client::{self, EventKey, ListenerId, ListenerList},
     manager::{Quality, StatusChange},
     socketio::Namespace,
 };
@@ -91,54 +90,38 @@ impl<T> fmt::Debug for Listener<T> {
 
 /// Names one registered listener.
 #[derive(Clone, Debug)]
-pub(super) struct ListenerKey {
-    pub(super) topic: Topic,
-    id: u64,
+pub(super) enum ListenerKey {
+    Event(EventKey),
+    Status(ListenerId),
+    Quality(ListenerId),
+    Notice(ListenerId),
 }
 
-/// What can be listened to.
-#[derive(Clone, Debug)]
-pub(super) enum Topic {
-    Event(Namespace, ByteString),
-    Status,
-    Quality,
-    Notice,
-}
+type Shared<T> = Arc<Listener<T>>;
+
+/// Listeners that are to get one item.
+pub(super) type Targets<T> = client::Targets<Shared<T>>;
 
 /// All who listen to one client.
 #[derive(Debug, Default)]
 pub(super) struct Listeners {
-    last_id: u64,
     closed: bool,
-    events: BTreeMap<Namespace, BTreeMap<ByteString, Vec<Entry<Event>>>>,
-    status: Vec<Entry<StatusChange>>,
-    quality: Vec<Entry<Quality>>,
-    notices: Vec<Entry<Notice>>,
+    registered: client::Listeners<Shared<Event>, Shared<StatusChange>, Shared<Quality>>,
+    notices: ListenerList<Shared<Notice>>,
 }
-
-#[derive(Debug)]
-struct Entry<T> {
-    id: u64,
-    once: bool,
-    listener: Arc<Listener<T>>,
-}
-
-/// Listeners that are to get one item.
-pub(super) type Targets<T> = SmallVec<[Arc<Listener<T>>; 4]>;
 
 impl Listeners {
     pub(super) fn len(&self) -> usize {
-        let events: usize = self.events.values().flat_map(BTreeMap::values).map(Vec::len).sum();
-        events + self.status.len() + self.quality.len() + self.notices.len()
+        self.registered.len() + self.notices.len()
     }
 
     /// Items that wait in mailboxes.
     pub(super) fn waiting(&self) -> usize {
-        fn sum<T>(entries: &[Entry<T>]) -> usize {
-            entries.iter().map(|entry| entry.listener.mailbox.len()).sum()
+        fn sum<'a, T: Item>(listeners: impl Iterator<Item = &'a Shared<T>>) -> usize {
+            listeners.map(|listener| listener.mailbox.len()).sum()
         }
-        let events: usize = self.events.values().flat_map(BTreeMap::values).map(|entries| sum(entries)).sum();
-        events + sum(&self.status) + sum(&self.quality) + sum(&self.notices)
+        let (status, quality) = (self.registered.status().iter(), self.registered.quality().iter());
+        sum(self.registered.events()) + sum(status) + sum(quality) + sum(self.notices.iter())
     }
 
     pub(super) fn add_event(
@@ -146,130 +129,88 @@ impl Listeners {
         namespace: Namespace,
         name: ByteString,
         once: bool,
-        listener: Arc<Listener<Event>>,
-    ) -> ListenerKey {
-        let id = self.next_id(&listener);
-        if !self.closed {
-            let names = self.events.entry(namespace.clone()).or_default();
-            names.entry(name.clone()).or_default().push(Entry { id, once, listener });
-        }
-        ListenerKey { topic: Topic::Event(namespace, name), id }
+        listener: Shared<Event>,
+    ) -> Option<ListenerKey> {
+        self.admit(&listener)?;
+        Some(ListenerKey::Event(if once {
+            self.registered.once(namespace, name, listener)
+        } else {
+            self.registered.on(namespace, name, listener)
+        }))
     }
 
-    pub(super) fn add_status(&mut self, listener: Arc<Listener<StatusChange>>) -> ListenerKey {
-        let id = self.next_id(&listener);
-        if !self.closed {
-            self.status.push(Entry { id, once: false, listener });
-        }
-        ListenerKey { topic: Topic::Status, id }
+    pub(super) fn add_status(&mut self, listener: Shared<StatusChange>) -> Option<ListenerKey> {
+        self.admit(&listener)?;
+        Some(ListenerKey::Status(self.registered.add_status_listener(listener)))
     }
 
-    pub(super) fn add_quality(&mut self, listener: Arc<Listener<Quality>>) -> ListenerKey {
-        let id = self.next_id(&listener);
-        if !self.closed {
-            self.quality.push(Entry { id, once: false, listener });
-        }
-        ListenerKey { topic: Topic::Quality, id }
+    pub(super) fn add_quality(&mut self, listener: Shared<Quality>) -> Option<ListenerKey> {
+        self.admit(&listener)?;
+        Some(ListenerKey::Quality(self.registered.add_quality_listener(listener)))
     }
 
-    pub(super) fn add_notice(&mut self, listener: Arc<Listener<Notice>>) -> ListenerKey {
-        let id = self.next_id(&listener);
-        if !self.closed {
-            self.notices.push(Entry { id, once: false, listener });
-        }
-        ListenerKey { topic: Topic::Notice, id }
+    pub(super) fn add_notice(&mut self, listener: Shared<Notice>) -> Option<ListenerKey> {
+        self.admit(&listener)?;
+        Some(ListenerKey::Notice(self.notices.add(listener)))
     }
 
     /// A listener that comes after the end gets nothing, and knows it at once.
-    fn next_id<T>(&mut self, listener: &Listener<T>) -> u64 {
+    fn admit<T: Item>(&self, listener: &Listener<T>) -> Option<()> {
         if self.closed {
             listener.mailbox.close();
         }
-        self.last_id += 1;
-        self.last_id
+        (!self.closed).then_some(())
     }
 
     /// Forgets a listener and what it has not taken. What it holds is dropped by the caller, outside of the lock.
     pub(super) fn remove(&mut self, key: &ListenerKey) -> Option<Box<dyn Any + Send>> {
-        fn take<T: Item>(entries: &mut Vec<Entry<T>>, id: u64) -> Option<Box<dyn Any + Send>> {
-            let index = entries.iter().position(|entry| entry.id == id)?;
-            let entry = entries.remove(index);
-            entry.listener.mailbox.discard();
-            Some(Box::new(entry.listener))
+        fn discard<T: Item>(listener: Shared<T>) -> Box<dyn Any + Send> {
+            listener.mailbox.discard();
+            Box::new(listener)
         }
-        match &key.topic {
-            Topic::Event(namespace, name) => {
-                let names = self.events.get_mut(namespace)?;
-                let removed = take(names.get_mut(name)?, key.id);
-                self.prune(namespace, name);
-                removed
-            }
-            Topic::Status => take(&mut self.status, key.id),
-            Topic::Quality => take(&mut self.quality, key.id),
-            Topic::Notice => take(&mut self.notices, key.id),
+        match key {
+            ListenerKey::Event(key) => self.registered.off(key).map(discard),
+            ListenerKey::Status(id) => self.registered.remove_status_listener(*id).map(discard),
+            ListenerKey::Quality(id) => self.registered.remove_quality_listener(*id).map(discard),
+            ListenerKey::Notice(id) => self.notices.remove(*id).map(discard),
         }
     }
 
     /// Forgets all listeners to an event.
-    pub(super) fn remove_all(&mut self, namespace: &Namespace, name: &str) -> Vec<Arc<Listener<Event>>> {
-        let entries = self.events.get_mut(namespace).and_then(|names| names.remove(name)).unwrap_or_default();
-        self.prune(namespace, name);
-        let listeners = entries.into_iter().map(|entry| entry.listener);
-        listeners.inspect(|listener| listener.mailbox.discard()).collect()
+    pub(super) fn remove_all(&mut self, namespace: &Namespace, name: &str) -> Vec<Shared<Event>> {
+        let removed = self.registered.off_all(namespace, name);
+        removed.iter().for_each(|listener| listener.mailbox.discard());
+        removed
     }
 
     /// Who gets this event. Those that wanted one only are forgotten.
     pub(super) fn event_targets(&mut self, namespace: &Namespace, name: &str) -> Targets<Event> {
-        let Some(entries) = self.events.get_mut(namespace).and_then(|names| names.get_mut(name)) else {
-            return Targets::new();
-        };
-        let targets = targets(entries);
-        if entries.iter().any(|entry| entry.once) {
-            entries.retain(|entry| !entry.once);
-            self.prune(namespace, name);
-        }
-        targets
+        self.registered.event_targets(namespace, name)
     }
 
     pub(super) fn status_targets(&self) -> Targets<StatusChange> {
-        targets(&self.status)
+        self.registered.status().targets()
     }
 
     pub(super) fn quality_targets(&self) -> Targets<Quality> {
-        targets(&self.quality)
+        self.registered.quality().targets()
     }
 
     pub(super) fn notice_targets(&self) -> Targets<Notice> {
-        targets(&self.notices)
+        self.notices.targets()
     }
 
     /// Ends all streams, and gives back everything so that it is dropped outside of the lock: callbacks may hold the
     /// client.
     pub(super) fn close(&mut self) -> Self {
-        let ended = std::mem::take(self);
+        let ended = Self { closed: true, registered: self.registered.take(), notices: self.notices.take() };
         self.closed = true;
-        let events = ended.events.values().flat_map(BTreeMap::values).flatten();
-        events.for_each(|entry| entry.listener.mailbox.close());
-        ended.status.iter().for_each(|entry| entry.listener.mailbox.close());
-        ended.quality.iter().for_each(|entry| entry.listener.mailbox.close());
-        ended.notices.iter().for_each(|entry| entry.listener.mailbox.close());
+        ended.registered.events().for_each(|listener| listener.mailbox.close());
+        ended.registered.status().iter().for_each(|listener| listener.mailbox.close());
+        ended.registered.quality().iter().for_each(|listener| listener.mailbox.close());
+        ended.notices.iter().for_each(|listener| listener.mailbox.close());
         ended
     }
-
-    fn prune(&mut self, namespace: &Namespace, name: &str) {
-        if let Some(names) = self.events.get_mut(namespace) {
-            if names.get(name).is_some_and(Vec::is_empty) {
-                names.remove(name);
-            }
-            if names.is_empty() {
-                self.events.remove(namespace);
-            }
-        }
-    }
-}
-
-fn targets<T>(entries: &[Entry<T>]) -> Targets<T> {
-    entries.iter().map(|entry| Arc::clone(&entry.listener)).collect()
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

@@ -27,8 +27,9 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    pub(super) fn new(key: ListenerKey, shared: &Arc<Shared>) -> Self {
-        Self { key: Some(key), shared: Arc::downgrade(shared) }
+    /// Of a client that was closed before, there is no key.
+    pub(super) fn new(key: Option<ListenerKey>, shared: &Arc<Shared>) -> Self {
+        Self { key, shared: Arc::downgrade(shared) }
     }
 
     /// Ends the calls, as dropping does.

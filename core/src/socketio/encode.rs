@@ -28,7 +28,10 @@ impl Packet {
             }
             Self::ConnectError { namespace, data } => {
                 header(out, '4', namespace);
-                out.push_str(data);
+                // Stands for nothing, and stock clients refuse it in writing.
+                if *data != "null" {
+                    out.push_str(data);
+                }
             }
         }
     }
