@@ -106,7 +106,7 @@ async fn the_other_namespaces_answer_what_they_do_not_know() {
 #[tokio::test]
 async fn stopping_disconnects_everyone_and_ends() {
     let app = TestApp::start().await;
-    let mut ada = app.join("/messaging", "ada").await;
+    let ada = app.join("/messaging", "ada").await;
     let ((), is_closed) = tokio::join!(app.stop(), ada.is_closed());
     assert!(is_closed);
 }

@@ -123,8 +123,8 @@ impl TestClient {
         }
     }
 
-    /// Whether the server has ended the connection.
-    pub(crate) async fn is_closed(&mut self) -> bool {
+    /// Reads until the server has ended the connection, and ends it too.
+    pub(crate) async fn is_closed(mut self) -> bool {
         loop {
             match timeout(PATIENCE, self.socket.next()).await.unwrap() {
                 None => return true,
