@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p nexus-examples --example bench_server -- --port 3000`
 
+#![expect(clippy::print_stdout, reason = "the benchmark waits for it")]
+
 use std::net::SocketAddr;
 
 use clap::Parser;

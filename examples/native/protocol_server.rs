@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p nexus-examples --example protocol_server -- --port 3000`
 
+#![expect(clippy::print_stdout, reason = "says where it listens")]
+
 use std::{net::SocketAddr, time::Duration};
 
 use clap::Parser;
