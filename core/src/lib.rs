@@ -12,6 +12,7 @@ pub mod driver;
 pub mod engineio;
 pub mod manager;
 pub mod socketio;
+mod text_id;
 pub mod time;
 
 pub use bytes::Bytes;

@@ -1,42 +1,14 @@
-use std::{borrow::Borrow, fmt, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// An Engine.IO session id. Not the id that a namespace gives: that is
-/// [`socketio::Sid`](crate::socketio::Sid).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Sid(Arc<str>);
+use crate::text_id::text_id;
 
-impl Sid {
-    /// The id with this text.
-    pub fn new(id: impl Into<Arc<str>>) -> Self {
-        Self(id.into())
-    }
-
-    /// The text of the id.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Borrow<str> for Sid {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Sid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for Sid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "engineio::Sid({:?})", &*self.0)
-    }
+text_id! {
+    /// An Engine.IO session id. Not the id that a namespace gives: that is
+    /// [`socketio::Sid`](crate::socketio::Sid).
+    Sid, "engineio::Sid"
 }
 
 /// What the server says in its `open` packet (protocol v4, "Handshake").

@@ -3,12 +3,12 @@ use std::{
     cmp::Ordering,
     fmt,
     hash::{Hash, Hasher},
-    sync::Arc,
 };
 
 use bytestring::ByteString;
 
 use super::InvalidNamespace;
+use crate::text_id::text_id;
 
 /// The name of a channel that is multiplexed over one connection, as on the wire: with its slash.
 ///
@@ -123,40 +123,10 @@ impl fmt::Debug for Namespace {
     }
 }
 
-/// A Socket.IO id: the one that a namespace gives in its CONNECT ack. Not the id of the Engine.IO
-/// session: that is [`engineio::Sid`](crate::engineio::Sid).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Sid(Arc<str>);
-
-impl Sid {
-    /// The id with this text.
-    pub fn new(id: impl Into<Arc<str>>) -> Self {
-        Self(id.into())
-    }
-
-    /// The text of the id.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Borrow<str> for Sid {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Sid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for Sid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "socketio::Sid({:?})", &*self.0)
-    }
+text_id! {
+    /// A Socket.IO id: the one that a namespace gives in its CONNECT ack. Not the id of the Engine.IO
+    /// session: that is [`engineio::Sid`](crate::engineio::Sid).
+    Sid, "socketio::Sid"
 }
 
 #[cfg(test)]

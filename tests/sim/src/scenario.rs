@@ -39,79 +39,61 @@ impl Default for Scenario {
     }
 }
 
-/// What happened in a run that broke no invariant.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
-    /// A hash over all that happened, in order.
-    pub digest: u64,
-    /// Events that managers accepted.
-    pub emitted: u64,
-    /// Events that the server saw.
-    pub delivered: u64,
-    /// Accepted events that a manager reported as dropped.
-    pub dropped: u64,
-    /// Events on a connection that broke before they arrived.
-    pub lost_in_flight: u64,
-    /// Volatile events that were not sent.
-    pub volatile_dropped: u64,
-    /// Emits whose acknowledgement came.
-    pub acked: u64,
-    /// Emits whose wait for one ended otherwise.
-    pub unacked: u64,
-    /// Events that the server sent and a client saw.
-    pub received: u64,
-    /// Acknowledgements of a client that the server saw.
-    pub replies: u64,
-    /// Connections that opened.
-    pub connections: u64,
-    /// Attempts that failed.
-    pub refused: u64,
-    /// Connections that were cut.
-    pub cuts: u64,
-    /// Times that a network stood still.
-    pub stalls: u64,
-    /// Namespaces that the server ended.
-    pub server_disconnects: u64,
-    /// Times that an application went to the background.
-    pub backgrounds: u64,
+macro_rules! report {
+    ($($(#[$doc:meta])* $figure:ident,)*) => {
+        /// What happened in a run that broke no invariant.
+        #[derive(Debug, Clone, Default, PartialEq, Eq)]
+        pub struct Report {
+            /// A hash over all that happened, in order.
+            pub digest: u64,
+            $($(#[$doc])* pub $figure: u64,)*
+        }
+
+        impl Report {
+            /// Adds the figures of another run, and mixes the digests.
+            pub fn add(&mut self, other: &Self) {
+                self.digest = self.digest.rotate_left(1) ^ other.digest;
+                $(self.$figure += other.$figure;)*
+            }
+
+            /// Every figure with its name.
+            #[must_use]
+            pub fn figures(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($figure), self.$figure)),*]
+            }
+        }
+    };
 }
 
-impl Report {
-    /// Adds the figures of another run; the digest stays that of neither.
-    pub fn add(&mut self, other: &Self) {
-        let Self {
-            digest,
-            emitted,
-            delivered,
-            dropped,
-            lost_in_flight,
-            volatile_dropped,
-            acked,
-            unacked,
-            received,
-            replies,
-            connections,
-            refused,
-            cuts,
-            stalls,
-            server_disconnects,
-            backgrounds,
-        } = other;
-        self.digest = self.digest.rotate_left(1) ^ digest;
-        self.emitted += emitted;
-        self.delivered += delivered;
-        self.dropped += dropped;
-        self.lost_in_flight += lost_in_flight;
-        self.volatile_dropped += volatile_dropped;
-        self.acked += acked;
-        self.unacked += unacked;
-        self.received += received;
-        self.replies += replies;
-        self.connections += connections;
-        self.refused += refused;
-        self.cuts += cuts;
-        self.stalls += stalls;
-        self.server_disconnects += server_disconnects;
-        self.backgrounds += backgrounds;
-    }
+report! {
+    /// Events that managers accepted.
+    emitted,
+    /// Events that the server saw.
+    delivered,
+    /// Accepted events that a manager reported as dropped.
+    dropped,
+    /// Events on a connection that broke before they arrived.
+    lost_in_flight,
+    /// Volatile events that were not sent.
+    volatile_dropped,
+    /// Emits whose acknowledgement came.
+    acked,
+    /// Emits whose wait for one ended otherwise.
+    unacked,
+    /// Events that the server sent and a client saw.
+    received,
+    /// Acknowledgements of a client that the server saw.
+    replies,
+    /// Connections that opened.
+    connections,
+    /// Attempts that failed.
+    refused,
+    /// Connections that were cut.
+    cuts,
+    /// Times that a network stood still.
+    stalls,
+    /// Namespaces that the server ended.
+    server_disconnects,
+    /// Times that an application went to the background.
+    backgrounds,
 }
