@@ -16,7 +16,7 @@ pub struct Config {
     /// Which web pages may connect. Default: no CORS headers.
     pub cors: Cors,
 
-    /// Time from the handshake, or from a pong, to the next ping. Default: 25 s.
+    /// Time from the handshake, or from a pong, to the next ping. Default: 25 s; at least 1 ms.
     pub ping_interval: Duration,
     /// How long a pong may take before the session ends. Default: 20 s.
     pub ping_timeout: Duration,
@@ -113,10 +113,12 @@ impl Default for Config {
 }
 
 impl Config {
-    pub(crate) fn session(&self) -> Arc<SessionConfig> {
+    /// The settings of one session, for a driver of its own such as a simulator.
+    #[must_use]
+    pub fn session(&self) -> Arc<SessionConfig> {
         let decoder = DecoderLimits { max_attachments: self.max_attachments, ..DecoderLimits::default() };
         Arc::new(SessionConfig {
-            ping_interval: self.ping_interval,
+            ping_interval: self.ping_interval.max(Duration::from_millis(1)),
             ping_timeout: self.ping_timeout,
             max_payload: self.max_payload,
             max_packets: self.max_packets,

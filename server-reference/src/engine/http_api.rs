@@ -101,6 +101,10 @@ async fn route(engine: &Arc<Engine>, request: Request<Body>) -> Response {
     if !query.version {
         return refused(engine, Refusal::UnsupportedVersion);
     }
+    if connection.is_none() && size_of_headers(&request) > MAX_HEADERS {
+        engine.metrics.count_bad_input(BadInputKind::HttpRequest);
+        return status_only(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    }
     match (transport, connection) {
         (TransportName::WebSocket, connection) => upgrade::handle(engine, connection, request),
         (TransportName::Polling, None) => {
@@ -116,6 +120,14 @@ async fn route(engine: &Arc<Engine>, request: Request<Body>) -> Response {
             }
         },
     }
+}
+
+/// The most bytes of headers and query that a session may keep.
+const MAX_HEADERS: usize = 16 << 10;
+
+fn size_of_headers(request: &Request<Body>) -> usize {
+    let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
+    headers.sum::<usize>() + request.uri().query().map_or(0, str::len)
 }
 
 /// What is kept of a request that opens a session.

@@ -107,9 +107,6 @@ impl Engine {
         websocket: bool,
     ) -> Result<Arc<Connection>, Full> {
         let address = request.remote_addr().map(|addr| addr.ip());
-        if self.closing.load(Ordering::Acquire) {
-            return Err(Full::Server);
-        }
         self.reserve_address(address)?;
         let config = Arc::clone(&self.session_config);
         let session = match self.app {
@@ -120,7 +117,8 @@ impl Engine {
         let connection = Connection::new(Arc::clone(self), sid.clone(), request, session);
         {
             let mut sessions = self.sessions.lock();
-            if sessions.len() < self.config.max_sessions {
+            // Under the lock: a session that gets in is seen by `close`.
+            if sessions.len() < self.config.max_sessions && !self.closing.load(Ordering::Acquire) {
                 sessions.insert(sid, Arc::clone(&connection));
                 self.metrics.sessions_opened.increment();
                 return Ok(connection);

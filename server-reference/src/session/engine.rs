@@ -415,7 +415,6 @@ impl Engine {
         let mut next = match self.phase {
             Phase::Closed(_) => return None,
             Phase::Draining { until, .. } => return Some(until),
-            Phase::Open if self.paused => None,
             Phase::Open => Some(match self.heartbeat {
                 Heartbeat::PingDue(at) | Heartbeat::AwaitingPong(at) => at,
             }),
@@ -439,10 +438,16 @@ impl Engine {
             Phase::Open => {}
         }
         self.handle_upgrade_timeout(now);
-        if self.paused {
-            return;
-        }
         match self.heartbeat {
+            // Nobody reads the pong, so nobody waits for it. The ping is sent all the same: its
+            // failure tells that the client is gone, which nothing else does meanwhile.
+            Heartbeat::PingDue(at) if self.paused && now >= at => {
+                self.heartbeat = Heartbeat::PingDue(now + self.config.ping_interval);
+                self.push(Message::ping());
+            }
+            Heartbeat::AwaitingPong(deadline) if self.paused && now >= deadline => {
+                self.heartbeat = Heartbeat::PingDue(now + self.config.ping_interval);
+            }
             Heartbeat::PingDue(at) if now >= at => {
                 // On a WebSocket a driver that is late gives the client the whole time to answer:
                 // the server was slow, not the client. A polling session is looked up by requests,

@@ -56,6 +56,9 @@ enum SlotState {
     Joined,
     /// The server ended it. The client may not know yet: what still comes is ignored.
     Ended,
+    /// The client left while the driver was asked. It counts until the driver answers: each question
+    /// may cost something.
+    Abandoned,
 }
 
 impl Session {
@@ -307,7 +310,7 @@ impl Session {
                 }
                 return Sent::Queued;
             }
-            SlotState::Deciding | SlotState::Ended => return Sent::Closed,
+            SlotState::Deciding | SlotState::Ended | SlotState::Abandoned => return Sent::Closed,
         }
         let sent = self.engine.send(now, message, volatile);
         self.lift(now);
@@ -317,10 +320,15 @@ impl Session {
     /// The application lets the client join. From now on messages may be sent, and wait until
     /// [`Self::accept`]. Returns false when the client is gone.
     pub fn begin_accept(&mut self, slot: SlotId) -> bool {
-        match self.router.as_mut().and_then(|router| router.slot(slot)) {
-            Some(slot @ Slot { state: SlotState::Deciding, .. }) => {
-                slot.state = SlotState::Accepting(Vec::new());
+        let Some(router) = &mut self.router else { return false };
+        match router.slot(slot).map(|slot| &mut slot.state) {
+            Some(state @ SlotState::Deciding) => {
+                *state = SlotState::Accepting(Vec::new());
                 true
+            }
+            Some(SlotState::Abandoned) => {
+                router.slots.retain(|known| known.id != slot);
+                false
             }
             _ => false,
         }
@@ -374,7 +382,9 @@ impl Session {
         let Some(router) = &mut self.router else { return };
         let Some(index) = router.slots.iter().position(|known| known.id == slot) else { return };
         let slot = router.slots.remove(index);
-        self.send_packet(now, &Packet::ConnectError { namespace: slot.namespace, data });
+        if matches!(slot.state, SlotState::Deciding) {
+            self.send_packet(now, &Packet::ConnectError { namespace: slot.namespace, data });
+        }
     }
 
     /// Makes the client leave the namespace, and tells it so.
@@ -513,7 +523,11 @@ impl Session {
         let Some(router) = &mut self.router else { return Ok(()) };
         match router.named(namespace).map(|slot| &slot.state) {
             None => {}
-            Some(SlotState::Ended) => router.slots.retain(|slot| slot.namespace != *namespace),
+            Some(SlotState::Ended) => {
+                router.slots.retain(|slot| slot.namespace != *namespace || !matches!(slot.state, SlotState::Ended));
+            }
+            // Passed over by `named`.
+            Some(SlotState::Abandoned) => {}
             Some(SlotState::Deciding) => {
                 self.outputs.push_back(Output::BadInput(BadInput::SecondConnect));
                 self.refuse_connect(now, namespace, r#"{"message":"Already connecting"}"#);
@@ -544,11 +558,16 @@ impl Session {
 
     fn handle_disconnect(&mut self, namespace: &Namespace) {
         let Some(router) = &mut self.router else { return };
-        let Some(index) = router.slots.iter().position(|slot| slot.namespace == *namespace) else { return };
-        let slot = router.slots.remove(index);
-        if slot.state.is_accepted() {
-            self.outputs.push_back(Output::Left { slot: slot.id, reason: DisconnectReason::ClientDisconnect });
+        let Some(slot) = router.named(namespace) else { return };
+        let id = slot.id;
+        if matches!(slot.state, SlotState::Deciding) {
+            slot.state = SlotState::Abandoned;
+            return;
         }
+        if slot.state.is_accepted() {
+            self.outputs.push_back(Output::Left { slot: id, reason: DisconnectReason::ClientDisconnect });
+        }
+        router.slots.retain(|slot| slot.id != id);
     }
 
     fn check_router(&mut self, now: Timestamp) {
@@ -593,6 +612,6 @@ impl Router {
     }
 
     fn named(&mut self, namespace: &Namespace) -> Option<&mut Slot> {
-        self.slots.iter_mut().find(|slot| slot.namespace == *namespace)
+        self.slots.iter_mut().find(|slot| slot.namespace == *namespace && !matches!(slot.state, SlotState::Abandoned))
     }
 }

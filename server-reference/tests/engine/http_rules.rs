@@ -113,6 +113,15 @@ async fn bodies_are_capped_in_size_and_time() {
     assert_eq!(io.metrics().bad_input(BadInputKind::BodyTimeout), 1);
 }
 
+#[tokio::test]
+async fn headers_are_capped() {
+    let (_io, address) = start(Config::default(), |_| {}).await;
+    let path = "/socket.io/?EIO=4&transport=polling";
+    for headers in [format!("X-Flood: {}\r\n", "x".repeat(20_000)), "X-Flood: x\r\n".repeat(200)] {
+        assert_eq!(fetch(address, "GET", path, &headers, "").await.status, 431);
+    }
+}
+
 async fn cors_of(cors: Cors, method: &str, headers: &str) -> crate::support::Answer {
     let (_io, address) = start(Config { cors, ..Config::default() }, |_| {}).await;
     fetch(address, method, "/socket.io/?EIO=4&transport=polling", headers, "").await

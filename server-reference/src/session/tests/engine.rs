@@ -73,13 +73,22 @@ fn pausing_suspends_the_heartbeat() {
     let mut session = raw(true);
     session.handle_timeout(at(300));
     session.pause();
-    assert_eq!(session.poll_timeout(), None);
+    session.resume(at(450));
+    assert_eq!(session.poll_timeout(), Some(at(650)), "the whole time for the pong anew");
+    session.pause();
     session.handle_timeout(at(60_000));
     assert!(!session.is_closed());
-    session.resume(at(60_000));
-    assert_eq!(session.poll_timeout(), Some(at(60_200)));
-    session.handle_frame(at(60_100), text("3"));
-    assert_eq!(session.poll_timeout(), Some(at(60_400)));
+    transmitted(&mut session, 60_000);
+    session.handle_timeout(at(60_300));
+    assert_eq!(transmitted(&mut session, 60_300), [text("2")], "a ping without a deadline finds out who is gone");
+    session.handle_timeout(at(90_000));
+    assert!(!session.is_closed());
+    session.resume(at(90_000));
+    assert_eq!(session.poll_timeout(), Some(at(90_300)));
+    session.handle_timeout(at(90_300));
+    assert_eq!(session.poll_timeout(), Some(at(90_500)));
+    session.handle_timeout(at(90_500));
+    assert!(session.is_closed());
 }
 
 #[test]

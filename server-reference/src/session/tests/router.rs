@@ -142,6 +142,24 @@ fn second_connect_while_deciding_is_refused_and_the_first_goes_on() {
 }
 
 #[test]
+fn leaving_while_deciding_frees_nothing_before_the_answer() {
+    let mut session = session(true);
+    let mut slots = Vec::new();
+    for _ in 0..2 {
+        session.handle_frame(at(0), text("40/a"));
+        slots.push(only_slot(&outputs(&mut session)));
+        session.handle_frame(at(0), text("41/a"));
+    }
+    session.handle_frame(at(1), text("40/a"));
+    assert_eq!(outputs(&mut session), [Output::BadInput(BadInput::TooManyNamespaces)]);
+    transmitted(&mut session, 1);
+    assert!(!session.begin_accept(slots[0]));
+    session.refuse(at(2), slots[1], ByteString::from_static("{}"));
+    assert!(!session.has_transmit(), "the client has left: it is told nothing");
+    join(&mut session, 3, "40/a");
+}
+
+#[test]
 fn namespaces_are_capped() {
     let mut session = session(true);
     join(&mut session, 0, "40");
