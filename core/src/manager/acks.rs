@@ -55,13 +55,6 @@ impl Acks {
         Some(id)
     }
 
-    /// Undoes [`mark_sent`](Self::mark_sent): the event did not go out after all.
-    pub(super) fn mark_unsent(&mut self, message: MessageId) {
-        if let Some(sent) = self.awaited.get_mut(&message).and_then(|awaited| awaited.sent.take()) {
-            self.by_wire_id.remove(&sent.id);
-        }
-    }
-
     /// Takes out what the server acknowledged.
     pub(super) fn acknowledge(&mut self, namespace: &Namespace, id: AckId) -> Option<(MessageId, Awaited)> {
         let message = *self.by_wire_id.get(&id)?;

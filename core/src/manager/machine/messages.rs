@@ -42,8 +42,8 @@ impl Manager {
         self.join_now(&namespace);
 
         let message = MessageId::from_u64(self.ids.messages.next());
-        let is_writable =
-            self.can_write() && self.namespaces.is_joined(&namespace) && !self.outbox.has_lane(&namespace);
+        // Whatever makes writing possible flushes the queue, so nothing of this namespace waits there then.
+        let is_writable = self.can_write() && self.namespaces.is_joined(&namespace);
         if !is_writable && delivery == Delivery::Volatile {
             if ack.is_some() {
                 return Err(EmitError::NotWritable);
@@ -206,6 +206,7 @@ impl Manager {
         self.link().map_or(self.config.limits.frame_bytes as u64, |link| link.frame_limit)
     }
 
+    /// The caller ends the wait for an acknowledgement if this fails.
     fn write_event(
         &mut self,
         message: MessageId,
@@ -216,10 +217,7 @@ impl Manager {
         let id = self.acks.mark_sent(message, self.now);
         let mut text = String::from(engineio::Packet::MESSAGE_PREFIX);
         encode_event_into(&mut text, namespace, id, event, payload);
-        if let Err(too_large) = self.check_frames(&text, payload) {
-            self.acks.mark_unsent(message);
-            return Err(too_large);
-        }
+        self.check_frames(&text, payload)?;
         self.counters.events_out += 1;
         self.transmit_message(text, payload);
         Ok(())

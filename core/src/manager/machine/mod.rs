@@ -418,6 +418,8 @@ impl Manager {
     /// connection lost after that ends the wait as disconnected. What is still queued stays, until its time to
     /// live or the timeout of its acknowledgement passes.
     ///
+    /// Events to a namespace that the server refused or ended wait in the queue as well: `join` asks the server again.
+    ///
     /// # Errors
     /// If it can't be accepted. Nothing was sent or queued then.
     pub fn emit(&mut self, now: Timestamp, emit: Emit) -> Result<Emitted, EmitError> {

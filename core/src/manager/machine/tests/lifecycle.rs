@@ -1,7 +1,10 @@
 use std::time::Duration;
 
 use super::scene::{HANDSHAKE, Scene, event, event_to};
-use crate::manager::{Command, ConnectionStatus};
+use crate::{
+    manager::{Command, ConnectionStatus},
+    time::Timestamp,
+};
 
 fn network(reachable: bool) -> Command {
     Command::NetworkChanged { reachable }
@@ -132,6 +135,22 @@ fn the_background_ends_the_waiting_and_the_foreground_does_not_wait() {
 }
 
 #[test]
+fn the_foreground_starts_the_delays_anew() {
+    let mut scene = Scene::new().connected();
+    scene.cut();
+    for delay in [1, 2, 4] {
+        scene.pass_secs(delay);
+        scene.fail();
+    }
+    scene.command(Command::EnterBackground).unwrap();
+    scene.pass_secs(20);
+    scene.command(Command::EnterForeground).unwrap();
+    scene.log();
+    scene.fail();
+    assert_eq!(scene.log_of("retry"), ["retry in 1s"]);
+}
+
+#[test]
 fn an_application_in_the_background_can_connect_for_a_grace() {
     let mut scene = Scene::new().connected();
     scene.command(Command::EnterBackground).unwrap();
@@ -244,8 +263,10 @@ fn a_driver_can_say_that_it_slept() {
 #[test]
 fn time_that_goes_back_stands_still() {
     let mut scene = Scene::new().connected();
-    let due = scene.manager.poll_timeout();
-    scene.manager.handle_timeout(crate::time::Timestamp::ZERO);
-    assert_eq!(scene.manager.poll_timeout(), due);
+    scene.pass_secs(10);
+    let command = Command::Emit(event("e").with_ack_timeout(Duration::from_secs(2)));
+    scene.manager.handle_command(Timestamp::ZERO, command).unwrap();
+    assert_eq!(scene.manager.poll_timeout(), Some(scene.now + Duration::from_secs(2)));
+    scene.manager.handle_timeout(Timestamp::ZERO);
     assert_eq!(scene.manager.status(), ConnectionStatus::Connected);
 }

@@ -178,6 +178,30 @@ fn a_transport_that_takes_nothing_fills_the_queue_and_not_memory() {
 }
 
 #[test]
+fn a_transport_that_takes_again_gets_the_oldest_first() {
+    let mut scene = Scene::with(|config| config.limits.unsent_bytes = 1024).connected();
+    scene.join("other");
+    scene.receive(r#"40/other,{"sid":"o"}"#);
+    scene.is_stalled = true;
+    while outcome(scene.emit(event("filler"))) == EmitOutcome::Transmitted {}
+    scene.emit(event_to("other", "1")).unwrap();
+    scene.emit(event("2")).unwrap();
+    scene.emit(event_to("other", "3")).unwrap();
+    scene.log();
+    scene.is_stalled = false;
+    scene.transport(TransportEvent::Flushed { frames: 1000 });
+    assert_eq!(
+        scene.log(),
+        [
+            r#"send 42/realtime,["filler"]"#,
+            r#"send 42/other,["1"]"#,
+            r#"send 42/realtime,["2"]"#,
+            r#"send 42/other,["3"]"#
+        ]
+    );
+}
+
+#[test]
 fn a_transport_that_takes_not_even_replies_is_given_up() {
     let mut scene = Scene::with(|config| {
         config.limits.unsent_bytes = 1024;
