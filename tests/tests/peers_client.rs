@@ -237,9 +237,7 @@ async fn more_than_the_server_takes_is_refused_here() -> Outcome {
 async fn ten_thousand_events_keep_their_order() -> Outcome {
     const COUNT: u64 = 10_000;
     let server = NodeServer::start().await?;
-    let client = Client::builder(config(&server.url())?).event_buffer(16_384).build()?;
-    within("connect", client.connect("ada", "good")).await??;
-
+    let client = connected(&server).await?;
     let mut items = client.events("realtime", "item")?;
     client.emit("realtime", "send-items", &COUNT)?;
     for expected in 0..COUNT {

@@ -286,6 +286,7 @@ impl Client {
     pub async fn flush(&self) -> Result<(), Closed> {
         let resolved = self.shared().act(|state, _now| {
             let (resolve, resolved) = oneshot::channel();
+            state.flushes.retain(|waiter| !waiter.is_closed());
             state.flushes.push(resolve);
             resolved
         })?;
@@ -427,7 +428,7 @@ impl Client {
         callback: Option<Callback<Event>>,
     ) -> Result<(Arc<Listener<Event>>, Subscription), ListenFailed> {
         let namespace = Namespace::try_new(namespace)?;
-        let listener = Listener::new(self.shared().event_buffer, callback);
+        let listener = self.shared().listener(callback);
         self.shared().act(|state, now| {
             state.manager.join(now, &namespace)?;
             let mut listeners = lock(&self.shared().listeners);
@@ -440,19 +441,19 @@ impl Client {
         &self,
         callback: Option<Callback<StatusChange>>,
     ) -> (Arc<Listener<StatusChange>>, Subscription) {
-        let listener = Listener::new(self.shared().event_buffer, callback);
+        let listener = self.shared().listener(callback);
         let key = lock(&self.shared().listeners).add_status(Arc::clone(&listener));
         (listener, Subscription::new(key, self.shared()))
     }
 
     fn listen_to_quality(&self, callback: Option<Callback<Quality>>) -> (Arc<Listener<Quality>>, Subscription) {
-        let listener = Listener::new(self.shared().event_buffer, callback);
+        let listener = self.shared().listener(callback);
         let key = lock(&self.shared().listeners).add_quality(Arc::clone(&listener));
         (listener, Subscription::new(key, self.shared()))
     }
 
     fn listen_to_notices(&self, callback: Option<Callback<Notice>>) -> (Arc<Listener<Notice>>, Subscription) {
-        let listener = Listener::new(self.shared().event_buffer, callback);
+        let listener = self.shared().listener(callback);
         let key = lock(&self.shared().listeners).add_notice(Arc::clone(&listener));
         (listener, Subscription::new(key, self.shared()))
     }

@@ -10,8 +10,9 @@ use bytestring::ByteString;
 
 use super::{
     event::{Event, Notice},
+    gate::Gate,
     lock,
-    mailbox::{Mailbox, Pushed},
+    mailbox::{Capacity, Mailbox, Pushed, Weigh},
 };
 use crate::{
     client::{self, EventKey, ListenerId, ListenerList},
@@ -20,10 +21,16 @@ use crate::{
 };
 
 /// What can be delivered to listeners.
-pub(super) trait Item: Clone + Send + 'static {
+pub(super) trait Item: Weigh + Clone + Send + 'static {
     /// The item, marked with the number of those given up before it, if it can tell.
     #[must_use]
     fn after_missing(self, missed: u64) -> Self;
+}
+
+impl Weigh for Event {
+    fn weight(&self) -> usize {
+        self.received.payload.size()
+    }
 }
 
 impl Item for Event {
@@ -35,6 +42,12 @@ impl Item for Event {
 
 macro_rules! item_without_mark {
     ($($item:ty),*) => {$(
+        impl Weigh for $item {
+            fn weight(&self) -> usize {
+                0
+            }
+        }
+
         impl Item for $item {
             fn after_missing(self, _missed: u64) -> Self {
                 self
@@ -54,8 +67,8 @@ pub(super) struct Listener<T> {
 }
 
 impl<T: Item> Listener<T> {
-    pub(super) fn new(capacity: usize, callback: Option<Callback<T>>) -> Arc<Self> {
-        Arc::new(Self { mailbox: Mailbox::new(capacity), callback: callback.map(Mutex::new) })
+    pub(super) fn new(capacity: Capacity, gate: &Arc<Gate>, callback: Option<Callback<T>>) -> Arc<Self> {
+        Arc::new(Self { mailbox: Mailbox::new(capacity, gate), callback: callback.map(Mutex::new) })
     }
 
     /// Never waits. If `Pushed::needs_service`, [`serve`](Self::serve) has to be started.
@@ -64,7 +77,7 @@ impl<T: Item> Listener<T> {
         Pushed { needs_service: pushed.needs_service && self.callback.is_some(), ..pushed }
     }
 
-    pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+    pub(super) fn poll_next(&self, cx: &Context<'_>) -> Poll<Option<T>> {
         let taken = self.mailbox.poll_take(cx);
         taken.map(|taken| taken.map(|(item, missed)| item.after_missing(missed)))
     }
@@ -162,6 +175,11 @@ impl Listeners {
         (!self.closed).then_some(())
     }
 
+    /// Waits for nobody who is behind now.
+    pub(super) fn give_up_on_slow(&self) {
+        self.for_each_mailbox(Mailbox::give_up, Mailbox::give_up, Mailbox::give_up, Mailbox::give_up);
+    }
+
     /// Forgets a listener and what it has not taken. What it holds is dropped by the caller, outside of the lock.
     pub(super) fn remove(&mut self, key: &ListenerKey) -> Option<Box<dyn Any + Send>> {
         fn discard<T: Item>(listener: Shared<T>) -> Box<dyn Any + Send> {
@@ -205,11 +223,22 @@ impl Listeners {
     pub(super) fn close(&mut self) -> Self {
         let ended = Self { closed: true, registered: self.registered.take(), notices: self.notices.take() };
         self.closed = true;
-        ended.registered.events().for_each(|listener| listener.mailbox.close());
-        ended.registered.status().iter().for_each(|listener| listener.mailbox.close());
-        ended.registered.quality().iter().for_each(|listener| listener.mailbox.close());
-        ended.notices.iter().for_each(|listener| listener.mailbox.close());
+        ended.for_each_mailbox(Mailbox::close, Mailbox::close, Mailbox::close, Mailbox::close);
         ended
+    }
+
+    /// One function per type of item, as closures can't be generic.
+    fn for_each_mailbox(
+        &self,
+        of_event: fn(&Mailbox<Event>),
+        of_status: fn(&Mailbox<StatusChange>),
+        of_quality: fn(&Mailbox<Quality>),
+        of_notice: fn(&Mailbox<Notice>),
+    ) {
+        self.registered.events().for_each(|listener| of_event(&listener.mailbox));
+        self.registered.status().iter().for_each(|listener| of_status(&listener.mailbox));
+        self.registered.quality().iter().for_each(|listener| of_quality(&listener.mailbox));
+        self.notices.iter().for_each(|listener| of_notice(&listener.mailbox));
     }
 }
 

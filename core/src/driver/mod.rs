@@ -21,11 +21,16 @@
 //! ```
 //!
 //! # Slow and failing listeners
-//! Every listener and stream has a mailbox of its own, of [`ClientBuilder::event_buffer`] items. Nothing waits for a full
-//! one: its oldest item is given up, the next one says how many were ([`Event::missed`]), and
-//! [`ClientStats::missed_items`] counts them. A callback runs on the runtime's threads for blocking work, in order, one
-//! item at a time, beside other listeners; it may block. One that panics is reported through `tracing` and keeps
-//! receiving. Where very many clients live in one process, streams are the cheaper way: they need no thread.
+//! Every listener and stream has a mailbox of its own, of [`ClientBuilder::event_buffer`] items. While one is more than
+//! half full, the client stops reading from the socket until it is down to a quarter: bursts are not lost, whoever sends
+//! too much is slowed down. That holds up other listeners, so it lasts no longer than
+//! [`ClientBuilder::listener_patience`]. A listener that is still behind then is not waited for again until it has caught
+//! up: when its mailbox is full, the oldest item is given up for the newest, the next one it gets says how many were
+//! ([`Event::missed`]), and [`ClientStats::missed_items`] counts them.
+//!
+//! A callback runs on the runtime's threads for blocking work, in order, one item at a time, beside other listeners; it
+//! may block. One that panics is reported through `tracing` and keeps receiving. Where very many clients live in one
+//! process, streams are the cheaper way: they need no thread.
 //!
 //! # Logging
 //! `tracing` events carry names, sizes and ids: never tokens, payloads, or headers. The WebSocket library logs whole
@@ -36,6 +41,7 @@ mod clock;
 mod dial;
 mod error;
 mod event;
+mod gate;
 mod listeners;
 mod mailbox;
 mod options;

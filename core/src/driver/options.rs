@@ -2,7 +2,14 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::{client::Client, error::BuildError, shared::Shared, task::Task, tls::Tls};
+use super::{
+    client::Client,
+    error::BuildError,
+    mailbox::Capacity,
+    shared::{Buffers, Shared},
+    task::Task,
+    tls::Tls,
+};
 use crate::manager::{Config, Manager, Stats};
 
 /// Makes a [`Client`]: what the native driver has to know besides the manager's [`Config`].
@@ -10,13 +17,14 @@ use crate::manager::{Config, Manager, Stats};
 pub struct ClientBuilder {
     config: Config,
     tls: Tls,
-    event_buffer: usize,
+    buffers: Buffers,
     runtime: Option<Handle>,
 }
 
 impl ClientBuilder {
     pub(super) fn new(config: Config) -> Self {
-        Self { config, tls: Tls::default(), event_buffer: 1024, runtime: None }
+        let buffers = Buffers { capacity: Capacity { items: 1024, bytes: 16 << 20 }, patience: Duration::from_secs(1) };
+        Self { config, tls: Tls::default(), buffers, runtime: None }
     }
 
     /// Whom to trust on `https://` and `wss://`. Default: the platform decides.
@@ -26,11 +34,27 @@ impl ClientBuilder {
         self
     }
 
-    /// How many items one listener or stream may have waiting. Default: 1,024; at least 1. Beyond it the oldest is
-    /// given up: see the [module](crate::driver#slow-and-failing-listeners). Nothing is allocated before it is needed.
+    /// How many items one listener or stream may have waiting. Default: 1,024; at least 1. Nothing is allocated before
+    /// it is needed. See the [module](crate::driver#slow-and-failing-listeners).
     #[must_use]
     pub fn event_buffer(mut self, items: usize) -> Self {
-        self.event_buffer = items.max(1);
+        self.buffers.capacity.items = items.max(1);
+        self
+    }
+
+    /// How many bytes of arguments one listener or stream may have waiting. Default: 16 MiB. One event alone may be
+    /// larger.
+    #[must_use]
+    pub fn event_buffer_bytes(mut self, bytes: usize) -> Self {
+        self.buffers.capacity.bytes = bytes;
+        self
+    }
+
+    /// How long the client stops reading for a listener that is behind, before that one misses events. Default: 1 s.
+    /// Zero: not at all. Much more than a second endangers the heartbeat.
+    #[must_use]
+    pub fn listener_patience(mut self, patience: Duration) -> Self {
+        self.buffers.patience = patience;
         self
     }
 
@@ -52,7 +76,7 @@ impl ClientBuilder {
         };
         let seed = getrandom::u64().map_err(|error| BuildError::NoRandomness(error.to_string()))?;
         let manager = Manager::new(self.config, seed);
-        let shared = Shared::new(manager, runtime, self.tls, self.event_buffer);
+        let shared = Shared::new(manager, runtime, self.tls, self.buffers);
         Task::spawn(&shared);
         Ok(Client::from_shared(shared))
     }

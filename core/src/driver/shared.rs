@@ -6,6 +6,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Waker},
+    time::Duration,
 };
 
 use tokio::{runtime::Handle, sync::oneshot};
@@ -14,8 +15,10 @@ use tokio_util::task::TaskTracker;
 use super::{
     clock::Clock,
     error::{Closed, JoinFailed},
-    listeners::{Item, Listener, Listeners, Targets},
+    gate::Gate,
+    listeners::{Callback, Item, Listener, Listeners, Targets},
     lock,
+    mailbox::Capacity,
     provider::TokenProvider,
     tls::Tls,
 };
@@ -24,6 +27,13 @@ use crate::{
     socketio::{Namespace, Payload},
     time::Timestamp,
 };
+
+/// How much listeners may have waiting, and how long one that is behind holds up the rest.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Buffers {
+    pub(super) capacity: Capacity,
+    pub(super) patience: Duration,
+}
 
 /// What the handles of one client and its task have in common. The task holds it as long as it runs, subscriptions
 /// and events only weakly.
@@ -36,7 +46,9 @@ pub(super) struct Shared {
     pub(super) runtime: Handle,
     pub(super) clock: Clock,
     pub(super) tls: Tls,
-    pub(super) event_buffer: usize,
+    pub(super) buffers: Buffers,
+    /// Shut while a listener has to catch up.
+    pub(super) gate: Arc<Gate>,
     missed_items: AtomicU64,
 }
 
@@ -54,7 +66,7 @@ pub(super) struct State {
 }
 
 impl Shared {
-    pub(super) fn new(manager: Manager, runtime: Handle, tls: Tls, event_buffer: usize) -> Arc<Self> {
+    pub(super) fn new(manager: Manager, runtime: Handle, tls: Tls, buffers: Buffers) -> Arc<Self> {
         let state = State {
             manager,
             connects: BTreeMap::new(),
@@ -72,7 +84,8 @@ impl Shared {
             runtime,
             clock: Clock::start(),
             tls,
-            event_buffer,
+            buffers,
+            gate: Arc::default(),
             missed_items: AtomicU64::new(0),
         })
     }
@@ -138,16 +151,19 @@ impl Shared {
 
     pub(super) fn deliver_to<T: Item>(&self, listener: &Arc<Listener<T>>, item: T) {
         let pushed = listener.push(item);
-        if pushed.missed > 0 {
-            self.missed_items.fetch_add(1, Ordering::Relaxed);
-            if pushed.missed == 1 {
-                tracing::warn!(buffer = self.event_buffer, "a listener is too slow and misses items");
-            }
+        self.missed_items.fetch_add(pushed.displaced, Ordering::Relaxed);
+        if pushed.begins_gap {
+            tracing::warn!("a listener is too slow and misses items");
         }
         if pushed.needs_service {
             let listener = Arc::clone(listener);
             self.tasks.spawn_blocking_on(move || listener.serve(), &self.runtime);
         }
+    }
+
+    /// A listener with a mailbox of this client.
+    pub(super) fn listener<T: Item>(&self, callback: Option<Callback<T>>) -> Arc<Listener<T>> {
+        Listener::new(self.buffers.capacity, &self.gate, callback)
     }
 
     pub(super) fn missed_items(&self) -> u64 {

@@ -30,8 +30,10 @@ use crate::{
 const TURNS: usize = 16;
 /// Outputs taken under one lock.
 const BATCH: usize = 32;
-/// Frames read before they are handled.
+/// The most frames read before they are handled.
 const READ_AHEAD: usize = 64;
+/// Bytes of such frames after which no more are read.
+const READ_AHEAD_BYTES: usize = 256 << 10;
 
 /// What drives one client: carries out the manager's outputs, and tells it of transport and time.
 ///
@@ -41,6 +43,8 @@ pub(super) struct Task {
     link: Link,
     timer: Option<Timer>,
     sleep_watch: SleepWatch,
+    /// Until when reading waits for a slow listener.
+    waiting_until: Option<Timestamp>,
     /// The token provider at work.
     asking: Option<AbortHandle>,
 }
@@ -73,6 +77,7 @@ impl Task {
             link: Link::Down,
             timer: None,
             sleep_watch: SleepWatch::start(),
+            waiting_until: None,
             asking: None,
         };
         shared.tasks.spawn_on(task, &shared.runtime);
@@ -263,6 +268,7 @@ impl Task {
 impl Task {
     /// Whether something happened.
     fn poll_link(&mut self, cx: &mut Context<'_>) -> bool {
+        let read_ahead = self.read_ahead(cx);
         match &mut self.link {
             Link::Down => false,
             Link::Dialing { connection, dialing } => {
@@ -285,7 +291,7 @@ impl Task {
             }
             Link::Up { connection, socket } => {
                 let connection = *connection;
-                let events = read(socket, cx);
+                let events = read(socket, read_ahead, cx);
                 match events.last() {
                     None => return false,
                     Some(TransportEvent::Closed { .. }) => self.hang_up(),
@@ -301,6 +307,24 @@ impl Task {
         }
     }
 
+    /// How many frames may be read now: none while a listener has to catch up, which is granted for a limited time.
+    fn read_ahead(&mut self, cx: &Context<'_>) -> usize {
+        let buffers = self.shared.buffers;
+        // No more than the half of a mailbox that is left when the gate shuts.
+        let allowed = READ_AHEAD.min(buffers.capacity.items.div_ceil(2));
+        if self.shared.gate.is_open(cx) {
+            self.waiting_until = None;
+            return allowed;
+        }
+        let now = self.shared.clock.now();
+        if now < *self.waiting_until.get_or_insert(now + buffers.patience) {
+            return 0;
+        }
+        self.waiting_until = None;
+        lock(&self.shared.listeners).give_up_on_slow();
+        allowed
+    }
+
     fn report(&self, connection: ConnectionId, events: impl IntoIterator<Item = TransportEvent>) {
         let mut state = self.shared.state();
         let now = self.shared.clock.now();
@@ -311,7 +335,7 @@ impl Task {
 
     /// Whether time was up.
     fn poll_timer(&mut self, deadline: Option<Timestamp>, cx: &mut Context<'_>) -> bool {
-        let Some(deadline) = deadline else {
+        let Some(deadline) = deadline.into_iter().chain(self.waiting_until).min() else {
             self.timer = None;
             return false;
         };
@@ -362,12 +386,17 @@ impl fmt::Debug for Task {
 }
 
 /// What has come and what has been written, as far as that is known without waiting; what ends the socket comes last.
-fn read(socket: &mut Socket, cx: &mut Context<'_>) -> Vec<TransportEvent> {
+fn read(socket: &mut Socket, read_ahead: usize, cx: &mut Context<'_>) -> Vec<TransportEvent> {
     let mut events = Vec::new();
-    while events.len() < READ_AHEAD
+    let mut bytes = 0;
+    while events.len() < read_ahead
+        && bytes < READ_AHEAD_BYTES
         && let Poll::Ready(event) = socket.poll_event(cx)
     {
         let is_end = matches!(event, TransportEvent::Closed { .. } | TransportEvent::Failed(_));
+        if let TransportEvent::Frame(frame) = &event {
+            bytes += frame.len();
+        }
         events.push(event);
         if is_end {
             return events;

@@ -42,12 +42,13 @@ async fn connect_resolves_when_the_primary_namespace_is_joined() -> Outcome {
     };
     let (connected, peer) = tokio::join!(client.connect("ada", "secret"), serve);
     connected?;
-    let _peer = peer?;
+    let peer = peer?;
     assert_eq!(client.connection_status(), ConnectionStatus::Connected);
     for expected in [ConnectionStatus::Disconnected, ConnectionStatus::Connecting, ConnectionStatus::Connected] {
         assert_eq!(next_status(&mut status).await?, (expected, None));
     }
     client.connect("ada", "secret").await?; // the same again: nothing happens
+    drop(peer);
     client.close().await;
     Ok(())
 }
@@ -63,10 +64,11 @@ async fn a_refused_token_is_a_typed_error() -> Outcome {
         Outcome::Ok(peer)
     };
     let (connected, peer) = tokio::join!(client.connect("ada", "bad"), serve);
-    let _peer = peer?;
+    let peer = peer?;
     let error = connected.unwrap_err();
     assert!(error.requires_sign_in() && error.is_final(), "{error}");
     assert!(matches!(error, ConnectFailed::NotConnected(ConnectError::AuthRejected(_))), "{error}");
+    drop(peer);
     client.close().await;
     Ok(())
 }
@@ -103,8 +105,9 @@ async fn a_token_provider_is_asked_again_when_its_token_is_refused() -> Outcome 
     };
     let (connected, peer) = tokio::join!(client.connect("ada", provider), serve);
     connected?;
-    let _peer = peer?;
+    let peer = peer?;
     assert_eq!(*reasons.lock().unwrap(), [TokenReason::Connecting, TokenReason::Rejected]);
+    drop(peer);
     client.close().await;
     Ok(())
 }
@@ -133,9 +136,10 @@ async fn a_panicking_token_provider_is_a_failure_that_may_pass() -> Outcome {
             }
         }
     };
-    let (connected, _peer) = tokio::join!(client.connect("ada", provider), within("a join", serve));
+    let (connected, peer) = tokio::join!(client.connect("ada", provider), within("a join", serve));
     connected?;
     assert_eq!(*count.lock().unwrap(), 2);
+    drop(peer);
     client.close().await;
     Ok(())
 }
@@ -190,6 +194,7 @@ async fn heartbeats_and_websocket_pings_are_answered() -> Outcome {
             other => return Err(format!("{other:?}").into()),
         }
     }
+    drop(peer);
     client.close().await;
     Ok(())
 }
@@ -213,6 +218,7 @@ async fn latency_is_measured_with_websocket_pings() -> Outcome {
         () = answering => return Err("the connection was lost".into()),
         measured = measured => measured?,
     }
+    drop(peer);
     client.close().await;
     Ok(())
 }

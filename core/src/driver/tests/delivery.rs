@@ -3,13 +3,14 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
     mpsc,
 };
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::{Outcome, Peer, Server, within};
+use super::{Outcome, PATIENCE, Peer, Server, within};
 use crate::{
     driver::{Client, Event, EventStream, Notice, ReplyFailed},
     manager::{DropReason, Emit, EmitError, EmitOutcome, ReplyError},
@@ -59,6 +60,7 @@ async fn streams_and_callbacks_get_events_in_order() -> Outcome {
     assert!(called.recv().await.is_none(), "unsubscribed");
     assert_eq!(client.off("realtime", "n"), 1);
     assert!(stream.next().await.is_none(), "the stream ends with its subscription");
+    drop(peer);
     client.close().await;
     Ok(())
 }
@@ -80,6 +82,7 @@ async fn dropping_a_subscription_unsubscribes_and_detaching_does_not() -> Outcom
     let mut peer = connected(&server, &client).await?;
     peer.send(r#"42/realtime,["n"]"#).await?;
     next(&mut stream).await?;
+    drop(peer);
     client.close().await; // waits for callbacks
     assert_eq!(calls.load(Ordering::SeqCst), 1);
     Ok(())
@@ -104,6 +107,7 @@ async fn a_listener_that_panics_stops_nobody() -> Outcome {
         assert_eq!(next(&mut stream).await?.arg::<u32>(0)?, n);
         assert_eq!(within("a call", called.recv()).await?, Some(n));
     }
+    drop(peer);
     client.close().await;
     Ok(())
 }
@@ -125,28 +129,67 @@ async fn a_listener_that_blocks_stops_nobody() -> Outcome {
     peer.send("2").await?;
     peer.expect("3").await?;
     drop(release);
+    drop(peer);
     client.close().await;
     Ok(())
 }
 
 #[tokio::test]
-async fn a_slow_stream_loses_the_oldest_and_knows_how_many() -> Outcome {
+async fn a_stream_that_nobody_reads_loses_the_oldest_and_knows_how_many() -> Outcome {
     let server = Server::start().await?;
-    let client = server.builder()?.event_buffer(4).build()?;
+    let client = server.builder()?.event_buffer(4).listener_patience(Duration::from_millis(50)).build()?;
     let mut slow = client.events("realtime", "n")?;
-    let mut last = client.events("realtime", "last")?;
+    let mut other = client.events("realtime", "n")?;
     let mut peer = connected(&server, &client).await?;
     for n in 0..10 {
         peer.send(&format!(r#"42/realtime,["n",{n}]"#)).await?;
     }
-    peer.send(r#"42/realtime,["last"]"#).await?;
-    next(&mut last).await?;
+    for n in 0..10 {
+        let event = next(&mut other).await?;
+        assert_eq!((event.arg::<u32>(0)?, event.missed()), (n, 0), "it is held up, and loses nothing");
+    }
     let event = next(&mut slow).await?;
     assert_eq!((event.arg::<u32>(0)?, event.missed()), (6, 6));
     let event = next(&mut slow).await?;
     assert_eq!((event.arg::<u32>(0)?, event.missed()), (7, 0));
     let stats = client.stats();
     assert_eq!((stats.missed_items, stats.waiting_items, stats.listeners), (6, 2, 2));
+    drop(peer);
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_burst_waits_in_the_network_for_whoever_reads() -> Outcome {
+    const COUNT: u32 = 5_000;
+    let server = Server::start().await?;
+    let client = server.builder()?.event_buffer(16).listener_patience(PATIENCE).build()?;
+    let mut stream = client.events("realtime", "n")?;
+    let (send, mut called) = unbounded_channel();
+    let _callback = client.on("realtime", "n", move |event| {
+        let _closed = send.send((event.arg::<u32>(0).unwrap(), event.missed()));
+    })?;
+    let mut peer = connected(&server, &client).await?;
+    let sending = async {
+        for n in 0..COUNT {
+            peer.send(&format!(r#"42/realtime,["n",{n}]"#)).await?;
+        }
+        Outcome::Ok(())
+    };
+    let receiving = async {
+        for n in 0..COUNT {
+            let event = next(&mut stream).await?;
+            assert_eq!((event.arg::<u32>(0)?, event.missed()), (n, 0));
+            assert!(client.stats().waiting_items <= 2 * 16);
+            assert_eq!(within("a call", called.recv()).await?, Some((n, 0)));
+        }
+        Outcome::Ok(())
+    };
+    let (sent, received) = tokio::join!(sending, receiving);
+    sent?;
+    received?;
+    assert_eq!(client.stats().missed_items, 0);
+    drop(peer);
     client.close().await;
     Ok(())
 }
@@ -195,6 +238,7 @@ async fn acks_and_binary_go_both_ways() -> Outcome {
     let question = next(&mut questions).await?;
     assert!(!question.wants_ack());
     assert!(matches!(question.ack(&1), Err(ReplyFailed::NotAsked)));
+    drop(peer);
     client.close().await;
     Ok(())
 }
@@ -227,6 +271,7 @@ async fn a_forgotten_ack_loses_nothing_else() -> Outcome {
     assert_eq!(answer?.arg::<String>(0)?, "in time");
     assert_eq!(next(&mut stream).await?.arg::<u32>(0)?, 5);
     assert_eq!(client.stats().manager.pending_acks, 0);
+    drop(peer);
     client.close().await;
     Ok(())
 }
@@ -269,6 +314,7 @@ async fn a_server_that_does_not_read_fills_the_queue_and_no_more() -> Outcome {
     flushed??;
     read?;
     assert_eq!((client.queue().len(), client.stats().manager.unsent_bytes), (0, 0));
+    drop(peer);
     client.close().await;
     Ok(())
 }
@@ -319,6 +365,7 @@ async fn namespaces_are_joined_when_first_used() -> Outcome {
     client.leave("messaging")?;
     peer.expect("41/messaging,").await?;
     assert!(!client.is_joined("messaging"));
+    drop(peer);
     client.close().await;
     Ok(())
 }
