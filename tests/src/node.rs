@@ -177,8 +177,8 @@ impl NodeServer {
         SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
-    /// Kills the process, as `kill -9` does, and waits until it is gone. What [`NodeServer::restart`] takes
-    /// starts it again on the same port.
+    /// Kills the process, as `kill -9` does, and waits until it is gone.
+    /// [`StoppedServer::restart`] starts it again on the same port.
     ///
     /// # Errors
     /// When the process could not be killed.

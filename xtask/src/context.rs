@@ -70,6 +70,7 @@ impl Context {
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(&self.cargo);
         command.args(arguments);
+        forget_own_package(&mut command);
         command
     }
 
@@ -80,6 +81,18 @@ impl Context {
         }
         let mut command = self.command("nice");
         command.args(["-n", "19"]).arg(&self.cargo).args(arguments);
+        forget_own_package(&mut command);
         command
+    }
+}
+
+/// Takes away what `cargo run` tells this process about its own package. Build scripts of dependencies watch such
+/// variables, and would run again whenever cargo is called now through us and now by hand.
+fn forget_own_package(command: &mut Command) {
+    for (variable, _) in env::vars_os() {
+        let name = variable.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&variable);
+        }
     }
 }

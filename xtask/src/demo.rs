@@ -36,6 +36,9 @@ pub(crate) struct Options {
     /// Chat in this terminal under this name; do the same under another name in a second one.
     #[arg(long, value_name = "NAME")]
     chat: Option<String>,
+    /// Whom you write to at first; without it, whoever writes to you.
+    #[arg(long, value_name = "NAME", requires = "chat")]
+    to: Option<String>,
     /// The port where chatting users meet.
     #[arg(long, value_name = "PORT", default_value_t = 3000, requires = "chat")]
     port: u16,
@@ -61,6 +64,9 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
             let (_server, url) = meet(context, server, options.port)?;
             let mut command = context.command(chat);
             command.args(["--url", &url, "--name", name]);
+            if let Some(to) = &options.to {
+                command.args(["--to", to]);
+            }
             context.children().interact("the chat", &mut command)
         }
     }
@@ -86,7 +92,7 @@ fn start(context: &Context, server: &Path, port: u16) -> Result<(Running, String
         command.env_remove(variable);
     }
     if env::var_os("LOG").is_none() {
-        command.env("LOG", "warn");
+        command.env("LOG", "error");
     }
     let mut running = context.children().start("nexus-server", &mut command)?;
     let url = running.await_line(START, |line| address(line).map(str::to_owned))?;

@@ -34,7 +34,7 @@ pub struct Args {
     /// Address to listen on. Default: every address, and with --demo 127.0.0.1.
     #[arg(long, env = "BIND", hide_env_values = true)]
     pub bind: Option<IpAddr>,
-    /// Origins of web pages that may connect, separated by commas, such as https://example.com; * allows all.
+    /// Origins of web pages that may connect, separated by commas, such as `https://example.com`; `*` allows all.
     #[arg(long, env = "ALLOWED_ORIGIN", hide_env_values = true, value_name = "ORIGIN,…")]
     pub allowed_origin: Option<String>,
     /// The issuer (`iss`) that every token must name. Default: any.
