@@ -21,5 +21,6 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
     setup::c_compiler(context)?;
     let mut command = context.cargo(&["run", "--quiet", "--release", "--locked"]);
     command.args(["--package", "nexus-bench", "--bin", "nexus-bench", "--"]).args(&options.what);
+    command.env("PATH", setup::node(context)?);
     context.children().run("nexus-bench", &mut command)
 }

@@ -62,8 +62,11 @@ pub(crate) fn c_compiler(context: &Context) -> Result<(), Failure> {
         .map_err(|failure| Failure::new(format!("a C compiler is missing: install gcc or clang ({failure})")))
 }
 
-/// The search path under which a Node of sufficient age is found, after installing one if need be.
-fn node(context: &Context) -> Result<OsString, Failure> {
+/// The search path for programs under which a Node of sufficient age is found, after installing one if need be.
+///
+/// # Errors
+/// One line that says what to install.
+pub(crate) fn node(context: &Context) -> Result<OsString, Failure> {
     let path = env::var_os("PATH").unwrap_or_default();
     let wanted = format!("Node {NODE} or newer with npm is needed: install it from https://nodejs.org");
     if !answers(version("npm")) {
