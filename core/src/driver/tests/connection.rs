@@ -223,6 +223,29 @@ async fn latency_is_measured_with_websocket_pings() -> Outcome {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_change_of_network_is_verified_with_a_ping() -> Outcome {
+    let server = Server::start().await?;
+    let client = server.client()?;
+    let (connected, peer) = tokio::join!(client.connect("ada", "t"), server.accept_joined());
+    connected?;
+    let mut peer = peer?;
+    let Message::Ping(first) = peer.message().await? else { return Err("no probe after the join".into()) };
+    client.network_changed(true);
+    let Message::Ping(second) = peer.message().await? else { return Err("no ping".into()) };
+    assert_ne!(first, second);
+    client.emit("realtime", "n", &1)?;
+    peer.expect(r#"42/realtime,["n",1]"#).await?;
+    assert_eq!(client.stats().manager.counters.attempts, 1, "the connection is good");
+
+    client.enter_background();
+    client.enter_foreground();
+    assert!(matches!(peer.message().await?, Message::Ping(_)));
+    drop(peer);
+    client.close().await;
+    Ok(())
+}
+
 /// Answers one HTTP request with `response` and gives the request.
 async fn answer_http(listener: &TcpListener, response: &str) -> Outcome<String> {
     let (mut tcp, _) = listener.accept().await?;

@@ -2,6 +2,7 @@
 
 mod connection;
 mod delivery;
+mod hostile;
 mod shutdown;
 mod tls;
 
