@@ -4,10 +4,13 @@
 
 #![expect(clippy::print_stdout, reason = "says where it listens")]
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use clap::Parser;
-use nexus_server::{Config, Cors, EngineIo, Event, Io, Payload, Socket};
+use nexus_server::{Config, Cors, EngineIo, Event, HttpServer, Io, Payload, Socket};
 use serde_json::value::RawValue;
 
 /// Serves Socket.IO at /socket.io/ and bare Engine.IO at /engine.io/.
@@ -16,6 +19,9 @@ struct Args {
     /// The port to listen on; 0 takes a free one.
     #[arg(long, default_value_t = 3000)]
     port: u16,
+    /// The address to listen on.
+    #[arg(long, default_value = "127.0.0.1")]
+    host: IpAddr,
 }
 
 #[tokio::main]
@@ -47,9 +53,13 @@ async fn main() -> std::io::Result<()> {
         connection.send(&frame);
     });
 
-    let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], args.port))).await?;
-    println!("listening on {}", listener.local_addr()?);
-    axum::serve(listener, io.router().merge(echo.router())).await
+    let address = SocketAddr::from((args.host, args.port));
+    let server = HttpServer::bind(address, io.router().merge(echo.router())).await?;
+    println!("listening on {}", server.local_addr()?);
+    let interrupted = async { drop(tokio::signal::ctrl_c().await) };
+    let draining = server.accept_until(interrupted).await;
+    tokio::join!(io.close(), echo.close(), draining.finish());
+    Ok(())
 }
 
 /// Sends the client its auth object back.

@@ -10,7 +10,9 @@ pub mod session;
 mod socketio;
 pub mod websocket;
 
-pub use engine::{Config, Cors, Counter, EngineConnection, EngineIo, Metrics, RequestInfo, Secure, Transports};
+pub use engine::{
+    Config, Cors, Counter, Draining, EngineConnection, EngineIo, HttpServer, Metrics, RequestInfo, Secure, Transports,
+};
 pub use session::{BadInputKind, DisconnectReason};
 pub use socketio::{
     AckError, Broadcast, ConnectError, ConnectRequest, Disconnected, EmitError, Emitter, Event, EventRejected,

@@ -10,7 +10,6 @@ mod clock;
 mod config;
 mod demo;
 mod gateways;
-mod http_server;
 mod messages;
 mod routes;
 mod serve;

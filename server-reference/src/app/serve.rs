@@ -5,11 +5,9 @@ use thiserror::Error;
 use super::{
     Settings,
     auth::{Issuer, Verifier},
-    gateways,
-    http_server::HttpServer,
-    routes,
+    gateways, routes,
 };
-use crate::{Config, Io};
+use crate::{Config, HttpServer, Io};
 
 /// The whole application, listening. Everything it is made of is put together here.
 pub struct App {

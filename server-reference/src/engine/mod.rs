@@ -5,6 +5,7 @@ mod connection;
 mod cors;
 mod drive;
 mod http_api;
+mod http_server;
 mod metrics;
 mod polling;
 mod raw;
@@ -16,6 +17,7 @@ mod websocket;
 
 pub use config::{Config, Transports};
 pub use cors::Cors;
+pub use http_server::{Draining, HttpServer};
 pub use metrics::{Counter, Metrics};
 pub use raw::{EngineConnection, EngineIo};
 pub use request::{RequestInfo, Secure};

@@ -12,6 +12,8 @@ use tokio::{
     net::TcpStream,
 };
 
+use super::http_server::LateEnd;
+
 /// What carries a WebSocket after the HTTP upgrade.
 pub(super) enum Stream {
     /// A TCP stream taken out of hyper, whose buffers are gone.
@@ -23,18 +25,21 @@ pub(super) enum Stream {
 impl Stream {
     /// Takes the stream out of hyper, with the bytes that hyper has read of it already.
     pub(super) fn take(upgraded: Upgraded) -> (Self, Bytes) {
+        let upgraded = match upgraded.downcast::<TokioIo<LateEnd>>() {
+            Ok(parts) => return (Self::tcp(parts.io.into_inner().into_inner()), parts.read_buf),
+            Err(upgraded) => upgraded,
+        };
         let upgraded = match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
-            Ok(parts) => return (Self::tcp(parts.io), parts.read_buf),
+            Ok(parts) => return (Self::tcp(parts.io.into_inner()), parts.read_buf),
             Err(upgraded) => upgraded,
         };
         match upgraded.downcast::<TokioIo<TcpStream>>() {
-            Ok(parts) => (Self::tcp(parts.io), parts.read_buf),
+            Ok(parts) => (Self::tcp(parts.io.into_inner()), parts.read_buf),
             Err(upgraded) => (Self::Other(Box::new(TokioIo::new(upgraded))), Bytes::new()),
         }
     }
 
-    fn tcp(io: TokioIo<TcpStream>) -> Self {
-        let stream = io.into_inner();
+    fn tcp(stream: TcpStream) -> Self {
         // Frames are small and wanted at once; where the option can't be set they come later.
         let _ = stream.set_nodelay(true);
         Self::Tcp(stream)

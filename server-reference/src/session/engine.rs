@@ -449,15 +449,15 @@ impl Engine {
                 self.heartbeat = Heartbeat::PingDue(now + self.config.ping_interval);
             }
             Heartbeat::PingDue(at) if now >= at => {
-                // On a WebSocket a driver that is late gives the client the whole time to answer:
-                // the server was slow, not the client. A polling session is looked up by requests,
-                // so its deadline is absolute.
-                let deadline = at + self.config.ping_timeout;
-                if now >= deadline && !self.is_websocket() {
+                // A driver that is late gives a client that is there the whole time to answer: the
+                // server was slow, not the client. For a session that only requests look up the
+                // deadline is absolute.
+                let there = !matches!(self.transport, Transport::Polling { poll: None, .. });
+                let deadline = if there { now } else { at } + self.config.ping_timeout;
+                if now >= deadline {
                     self.close(now, DisconnectReason::PingTimeout, false);
                     return;
                 }
-                let deadline = if now < deadline { deadline } else { now + self.config.ping_timeout };
                 self.heartbeat = Heartbeat::AwaitingPong(deadline);
                 self.push(Message::ping());
             }

@@ -14,5 +14,6 @@ mod http_rules;
 mod lifecycle;
 mod polling;
 mod rooms;
+mod streams;
 mod support;
 mod websocket_rules;

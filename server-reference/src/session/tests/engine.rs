@@ -53,6 +53,16 @@ fn late_driver_does_not_cost_the_client_its_time() {
     session.handle_timeout(at(9_000));
     assert_eq!(transmitted(&mut session, 9_000), [text("2")]);
     assert_eq!(session.poll_timeout(), Some(at(9_200)));
+
+    let mut session = raw(false);
+    let _ = session.handle_poll(at(1));
+    session.handle_timeout(at(9_000));
+    assert_eq!(reply(&mut session).as_deref(), Some("2"));
+    assert_eq!(session.poll_timeout(), Some(at(9_200)));
+
+    let mut session = raw(false);
+    session.handle_timeout(at(500));
+    assert!(session.is_closed(), "nobody is there");
 }
 
 #[test]

@@ -1,12 +1,21 @@
 //! HTTP/1.1 over TCP, with limits on what a client may make it wait for or keep.
 
-use std::{io, net::SocketAddr, pin::pin, time::Duration};
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
 use http::Request;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
 
@@ -21,32 +30,44 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long requests under way may take once the server stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The connections of a server.
-pub(super) struct HttpServer {
+/// An HTTP/1.1 server for the router of an [`Io`](crate::Io), or for any that it is merged into.
+///
+/// Beside what `axum::serve` does, it gives a request's head 15 s, and 431 beyond 16 KiB or 64 headers; and it lets a
+/// request reach its handler before it looks whether its client is still there, so that the last POST of a client that
+/// leaves at once is heard.
+pub struct HttpServer {
     listener: TcpListener,
     router: Router,
     connections: TaskTracker,
     draining: CancellationToken,
 }
 
-/// The connections of a server that accepts no more.
-pub(super) struct Draining {
+/// The requests of an [`HttpServer`] that accepts no more.
+pub struct Draining {
     connections: TaskTracker,
     draining: CancellationToken,
 }
 
 impl HttpServer {
-    pub(super) async fn bind(address: SocketAddr, router: Router) -> io::Result<Self> {
+    /// Listens on `address`. Connections wait until [`accept_until`](Self::accept_until).
+    ///
+    /// # Errors
+    /// When the address can't be listened on.
+    pub async fn bind(address: SocketAddr, router: Router) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         Ok(Self { listener, router, connections: TaskTracker::new(), draining: CancellationToken::new() })
     }
 
-    pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the system can't tell.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
     /// Serves until `stop` is done. What is under way goes on.
-    pub(super) async fn accept_until(self, stop: impl Future<Output = ()>) -> Draining {
+    pub async fn accept_until(self, stop: impl Future<Output = ()>) -> Draining {
         let mut stop = pin!(stop);
         loop {
             let accepted = tokio::select! {
@@ -56,6 +77,8 @@ impl HttpServer {
             };
             match accepted {
                 Ok((stream, remote)) => {
+                    // Answers are small and wanted at once; where the option can't be set they come later.
+                    let _ = stream.set_nodelay(true);
                     let connection = serve(stream, remote, self.router.clone(), self.draining.clone());
                     self.connections.spawn(connection);
                 }
@@ -72,7 +95,7 @@ impl HttpServer {
 
 impl Draining {
     /// Lets the requests under way finish, for a few seconds.
-    pub(super) async fn finish(self) {
+    pub async fn finish(self) {
         self.draining.cancel();
         self.connections.close();
         if tokio::time::timeout(DRAIN_TIMEOUT, self.connections.wait()).await.is_err() {
@@ -90,7 +113,7 @@ async fn serve(stream: TcpStream, remote: SocketAddr, router: Router, draining: 
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     builder.max_buf_size(MAX_HEAD_BYTES).max_headers(MAX_HEADERS);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(LateEnd::new(stream)), service).with_upgrades());
     let result = tokio::select! {
         result = connection.as_mut() => result,
         () = draining.cancelled() => {
@@ -100,6 +123,76 @@ async fn serve(stream: TcpStream, remote: SocketAddr, router: Router, draining: 
     };
     if let Err(error) = result {
         tracing::debug!(%remote, %error, "HTTP connection ended");
+    }
+}
+
+/// A TCP stream that reports its end one read late.
+///
+/// hyper drops a request unseen whose client has closed its side already; so the request's handler runs first, and is
+/// dropped then.
+pub(super) struct LateEnd {
+    stream: TcpStream,
+    ending: bool,
+}
+
+impl LateEnd {
+    fn new(stream: TcpStream) -> Self {
+        Self { stream, ending: false }
+    }
+
+    pub(super) fn into_inner(self) -> TcpStream {
+        self.stream
+    }
+}
+
+impl AsyncRead for LateEnd {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let ended = matches!(read, Poll::Ready(Ok(()))) && buffer.filled().len() == before && buffer.remaining() > 0;
+        if ended && !std::mem::replace(&mut self.ending, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        read
+    }
+}
+
+impl AsyncWrite for LateEnd {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl fmt::Debug for HttpServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpServer").field("listener", &self.listener).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Draining {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Draining").field("connections", &self.connections.len()).finish_non_exhaustive()
     }
 }
 
