@@ -54,6 +54,21 @@ async fn connect_resolves_when_the_primary_namespace_is_joined() -> Outcome {
 }
 
 #[tokio::test]
+async fn connecting_goes_on_when_nobody_waits_for_it() -> Outcome {
+    let server = Server::start().await?;
+    let client = server.client()?;
+    let mut status = client.status();
+    let mut forgotten = Box::pin(client.connect("ada", "t"));
+    assert!(forgotten.as_mut().now_or_never().is_none());
+    drop(forgotten);
+    let peer = server.accept_joined().await?;
+    while next_status(&mut status).await?.0 != ConnectionStatus::Connected {}
+    drop(peer);
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_refused_token_is_a_typed_error() -> Outcome {
     let server = Server::start().await?;
     let client = server.client()?;

@@ -1,0 +1,122 @@
+mod inputs;
+mod outputs;
+mod telling;
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tokio::{task::AbortHandle, time::Sleep};
+
+use super::{clock::SleepWatch, shared::Shared, socket::Socket};
+use crate::{
+    manager::{ConnectionId, TransportFailure},
+    time::Timestamp,
+};
+
+/// Rounds before the task lets others run.
+const TURNS: usize = 16;
+
+/// What drives one client: carries out the manager's outputs, and tells it of transport and time.
+///
+/// A hand-written future, so that ten thousand idle clients cost little more than their sockets.
+pub(in crate::driver) struct Task {
+    shared: Arc<Shared>,
+    link: Link,
+    timer: Option<Timer>,
+    sleep_watch: SleepWatch,
+    /// Until when reading waits for a slow listener.
+    waiting_until: Option<Timestamp>,
+    /// The token provider at work.
+    asking: Option<AbortHandle>,
+}
+
+enum Link {
+    Down,
+    Dialing { connection: ConnectionId, dialing: Dialing },
+    Up { connection: ConnectionId, socket: Box<Socket> },
+}
+
+type Dialing = Pin<Box<dyn Future<Output = Result<Socket, TransportFailure>> + Send>>;
+
+struct Timer {
+    deadline: Timestamp,
+    sleep: Pin<Box<Sleep>>,
+}
+
+/// What is left once all outputs have been carried out.
+struct Settled {
+    deadline: Option<Timestamp>,
+    closing: bool,
+}
+
+impl Task {
+    pub(in crate::driver) fn spawn(shared: &Arc<Shared>) {
+        // The timer needs a runtime's context, which the caller may not be in.
+        let _context = shared.runtime.enter();
+        let task = Self {
+            shared: Arc::clone(shared),
+            link: Link::Down,
+            timer: None,
+            sleep_watch: SleepWatch::start(),
+            waiting_until: None,
+            asking: None,
+        };
+        shared.tasks.spawn_on(task, &shared.runtime);
+    }
+}
+
+impl Future for Task {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if this.sleep_watch.slept() {
+            tracing::info!("the machine has slept");
+            let now = this.shared.clock.now();
+            this.shared.state().manager.woke(now);
+        }
+        for _ in 0..TURNS {
+            let settled = this.carry_out(cx);
+            if settled.closing {
+                this.hang_up();
+                return Poll::Ready(());
+            }
+            let busy = this.poll_link(cx) | this.poll_timer(settled.deadline, cx);
+            if !busy {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Link {
+    fn connection(&self) -> Option<ConnectionId> {
+        match self {
+            Self::Down => None,
+            Self::Dialing { connection, .. } | Self::Up { connection, .. } => Some(*connection),
+        }
+    }
+}
+
+impl Drop for Task {
+    /// However it ends, by a panic or with its runtime too, nobody waits for it in vain.
+    fn drop(&mut self) {
+        if let Some(asking) = self.asking.take() {
+            asking.abort();
+        }
+        self.shared.end();
+        tracing::debug!("the client has ended");
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task").finish_non_exhaustive()
+    }
+}
