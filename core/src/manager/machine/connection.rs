@@ -288,6 +288,10 @@ impl Manager {
     /// The server refused the CONNECT of the primary namespace.
     pub(super) fn primary_refused(&mut self, error: ServerError) {
         self.timers.cancel(Timer::Authentication);
+        // The CONNECT is answered: another answer needs another CONNECT.
+        if let Some(membership) = self.namespaces.get_mut(&self.config.primary_namespace) {
+            *membership = Membership::NeedConnection;
+        }
         if let Some(retry_after) = error.retry_after {
             let reason = DisconnectReason::NamespaceRefused(error);
             return self.connection_ended(reason, Some(retry_after), Transport::Open);

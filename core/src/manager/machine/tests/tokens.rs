@@ -41,6 +41,19 @@ fn a_refused_token_is_replaced_on_the_same_connection() {
 }
 
 #[test]
+fn an_answer_after_the_refusal_is_none() {
+    for answer in [r#"40/realtime,{"sid":"s"}"#, r#"44/realtime,{"message":"expired"}"#] {
+        let mut scene = asked();
+        scene.provide("old");
+        scene.receive(r#"44/realtime,{"message":"expired"}"#);
+        scene.log();
+        scene.receive(answer);
+        assert_eq!(scene.log(), ["close", "retry in 1s"]);
+        assert_eq!(scene.manager.stats().counters.protocol_errors, 1);
+    }
+}
+
+#[test]
 fn the_same_token_again_stops() {
     let mut scene = asked();
     scene.provide("old");
