@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::Parser;
-use nexus_server::app::{App, Args, Settings};
+use nexus_server::app::{App, Args, Secret, Settings};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -40,6 +40,9 @@ async fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (demo, secret_is_made_up) = (settings.demo, settings.secret_is_made_up);
+    if settings.secret.is_short() {
+        tracing::warn!("JWT_SECRET has fewer than {} bytes: it can be guessed from a token", Secret::SAFE_BYTES);
+    }
     let app = App::bind(settings).await?;
     if demo {
         tracing::warn!("demo: POST /demo/token gives a token for any user to whoever asks");

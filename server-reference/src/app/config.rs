@@ -22,7 +22,7 @@ const NOT_YET: &[(&str, &str)] = &[
 
 const ENVIRONMENT: &str = "The secret comes from the environment alone, for other users of a machine can read a \
 command line:
-  JWT_SECRET  Key of the HS256 signatures of tokens, at least 32 bytes. Make one with: openssl rand -base64 48";
+  JWT_SECRET  Key of the HS256 signatures of tokens; 32 bytes or more are safe. Make one with: openssl rand -base64 48";
 
 /// Real-time backend that speaks Socket.IO v5.
 #[derive(Debug, Clone, Parser)]
@@ -92,20 +92,10 @@ pub enum ConfigError {
     /// No secret, and no demo.
     #[error(
         "JWT_SECRET is not set: without it nobody's token could be checked.\n  Set it to the key that signs your \
-         users' tokens (HS256), at least {} bytes; `openssl rand -base64 48` makes one.\n  To try the server out \
-         without one, start it with --demo.",
-        Secret::MIN_BYTES
+         users' tokens (HS256); `openssl rand -base64 48` makes one.\n  To try the server out without one, start \
+         it with --demo."
     )]
     NoSecret,
-    /// The secret can be guessed.
-    #[error(
-        "JWT_SECRET has {bytes} bytes: HS256 needs at least {} to be safe; `openssl rand -base64 48` makes one",
-        Secret::MIN_BYTES
-    )]
-    ShortSecret {
-        /// How long it is.
-        bytes: usize,
-    },
     /// A variable can't be read.
     #[error("{0} is no valid text")]
     NotText(&'static str),
@@ -205,18 +195,22 @@ fn origin(text: &str) -> Option<String> {
 }
 
 impl Secret {
-    /// The shortest one: as long as what HS256 computes (RFC 7518, section 3.2).
-    pub const MIN_BYTES: usize = 32;
+    /// Shorter ones can be guessed from a token: HS256 wants as many bytes as it computes (RFC 7518, section 3.2).
+    pub const SAFE_BYTES: usize = 32;
 
-    /// A secret with these bytes.
+    /// A secret with these bytes. One that other servers use already may be too short to be safe, see
+    /// [`is_short`](Self::is_short).
     ///
     /// # Errors
-    /// When it is too short.
+    /// When there are none.
     pub fn new(bytes: Vec<u8>) -> Result<Self, ConfigError> {
-        if bytes.len() < Self::MIN_BYTES {
-            return Err(ConfigError::ShortSecret { bytes: bytes.len() });
-        }
-        Ok(Self(bytes))
+        if bytes.is_empty() { Err(ConfigError::NoSecret) } else { Ok(Self(bytes)) }
+    }
+
+    /// Whether it has fewer than [`SAFE_BYTES`](Self::SAFE_BYTES).
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.0.len() < Self::SAFE_BYTES
     }
 
     fn random() -> Result<Self, ConfigError> {
@@ -259,10 +253,9 @@ mod tests {
         assert_eq!(error, ConfigError::NoSecret);
         assert!(error.to_string().contains("--demo"), "{error}");
         assert_eq!(settings(&[], &[("JWT_SECRET", "")]).unwrap_err(), ConfigError::NoSecret);
-        let short = settings(&[], &[("JWT_SECRET", "your-secret-key")]).unwrap_err();
-        assert_eq!(short, ConfigError::ShortSecret { bytes: 15 });
-        assert!(!short.to_string().contains("your-secret-key"));
-        assert!(settings(&[], &[("JWT_SECRET", SECRET)]).is_ok());
+        // Other servers may have it already: it works, and is warned of.
+        assert!(settings(&[], &[("JWT_SECRET", "your-secret-key")]).unwrap().secret.is_short());
+        assert!(!settings(&[], &[("JWT_SECRET", SECRET)]).unwrap().secret.is_short());
     }
 
     #[test]
