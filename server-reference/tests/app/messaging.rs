@@ -107,6 +107,6 @@ async fn the_other_namespaces_answer_what_they_do_not_know() {
 async fn stopping_disconnects_everyone_and_ends() {
     let app = TestApp::start().await;
     let ada = app.join("/messaging", "ada").await;
-    let ((), is_closed) = tokio::join!(app.stop(), ada.is_closed());
+    let ((), is_closed) = tokio::join!(app.stop(), ada.closes());
     assert!(is_closed);
 }

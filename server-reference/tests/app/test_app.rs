@@ -124,7 +124,7 @@ impl TestClient {
     }
 
     /// Reads until the server has ended the connection, and ends it too.
-    pub(crate) async fn is_closed(mut self) -> bool {
+    pub(crate) async fn closes(mut self) -> bool {
         loop {
             match timeout(PATIENCE, self.socket.next()).await.unwrap() {
                 None => return true,
