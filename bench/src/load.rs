@@ -13,8 +13,6 @@ const CONNECTING: usize = 50;
 const SETTLE: Duration = Duration::from_secs(5);
 /// How long any single step may take before the run is given up.
 const STEP_LIMIT: Duration = Duration::from_secs(120);
-/// Broadcasts under way at once: enough to keep the server busy, too few to fill a socket's buffer.
-const IN_FLIGHT: usize = 8;
 const EVENT_DATA: &str = concat!(
     r#"{"id":"0190c5f2-7b1e-7c3a-9d4e-5f60718293a4","receiverId":"user-000042","#,
     r#""content":"The quick brown fox jumps over the lazy dog while the band plays on."}"#
@@ -43,10 +41,16 @@ pub(crate) async fn idle_memory(server: &Measured, port: u16, connections: usize
 }
 
 /// CPU seconds of the server per million deliveries: one peer has events broadcast to a room of `members`, with
-/// [`IN_FLIGHT`] broadcasts under way that have not reached every member.
-pub(crate) async fn fan_out(server: &Measured, port: u16, members: usize, broadcasts: usize) -> io::Result<f64> {
+/// up to `in_flight` broadcasts under way that have not reached every member.
+pub(crate) async fn fan_out(
+    server: &Measured,
+    port: u16,
+    members: usize,
+    broadcasts: usize,
+    in_flight: usize,
+) -> io::Result<f64> {
     let delivered = Rc::new(Cell::new(0));
-    let arrived = Rc::new(Semaphore::new(IN_FLIGHT));
+    let arrived = Rc::new(Semaphore::new(in_flight));
     let warm_up = broadcasts / 10;
     let mut readers = Vec::with_capacity(members);
     for mut peer in connect(port, members).await? {

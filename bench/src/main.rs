@@ -26,6 +26,9 @@ use crate::{
 };
 
 const ACKING_PEERS: usize = 100;
+/// Broadcasts under way at once in the busy fan-out: enough that the server is never idle, too few to fill a socket's
+/// buffer.
+const BUSY: usize = 8;
 const CLIENT_RATE: Duration = Duration::from_millis(1);
 
 #[derive(Parser)]
@@ -158,7 +161,12 @@ async fn measure_servers(args: &Args, programs: &Programs) -> io::Result<Vec<Ser
 
             let port = free_port()?;
             let server = Measured::start(programs.server(*contender, port)).await?;
-            figures.fan_out.push(load::fan_out(&server, port, args.members, args.broadcasts).await?);
+            figures.fan_out.push(load::fan_out(&server, port, args.members, args.broadcasts, 1).await?);
+            server.kill().await?;
+
+            let port = free_port()?;
+            let server = Measured::start(programs.server(*contender, port)).await?;
+            figures.busy_fan_out.push(load::fan_out(&server, port, args.members, args.broadcasts, BUSY).await?);
             server.kill().await?;
 
             let port = free_port()?;
