@@ -165,7 +165,11 @@ async fn measure_servers(args: &Args, programs: &Programs) -> io::Result<Vec<Ser
             server.kill().await?;
 
             let port = free_port()?;
-            let server = Measured::start(programs.server(*contender, port)).await?;
+            let mut command = programs.server(*contender, port);
+            if *contender == Contender::Bare {
+                command.arg("--queues");
+            }
+            let server = Measured::start(command).await?;
             figures.busy_fan_out.push(load::fan_out(&server, port, args.members, args.broadcasts, BUSY).await?);
             server.kill().await?;
 

@@ -83,7 +83,7 @@ fn servers_section(page: &mut String, servers: &[ServerFigures]) {
          of 1,000, each\nbroadcast being sent when the one before has reached everybody; busy: eight under way at once, so \
          that a server may put\nseveral into one write. Acks: CPU seconds per 100,000 \
          acknowledged events, 100 connections\nwith one event each in flight. Every figure is of a fresh process. The \
-         bare program does the same writes with\ntokio-tungstenite and nothing else: no sessions, heartbeats or queues.\n",
+         bare program does the same writes with\ntokio-tungstenite and nothing else: no sessions, heartbeats or\nchecks. It writes each delivery at once, and has queues for the busy fan-out.\n",
     );
     line_of(
         page,

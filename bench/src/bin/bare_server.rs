@@ -1,5 +1,5 @@
 //! The third column of the benchmarks: tokio-tungstenite doing the same writes as `bench_server` and nothing else.
-//! No sessions, no heartbeat, no queues, no checks: a floor for what framing and system calls cost.
+//! No sessions, no heartbeat, no checks: a floor for what framing and system calls cost.
 
 use std::{error::Error, sync::Arc};
 
@@ -7,7 +7,7 @@ use clap::Parser;
 use futures_util::{SinkExt, StreamExt, stream::SplitSink};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Mutex, RwLock},
+    sync::{Mutex, RwLock, mpsc},
 };
 use tokio_tungstenite::{
     WebSocketStream, accept_async_with_config,
@@ -24,12 +24,22 @@ const BROADCAST: &str = concat!(
 const READ_BUFFER: usize = 4096;
 
 type Writer = Arc<Mutex<SplitSink<WebSocketStream<TcpStream>, Message>>>;
-type Room = Arc<RwLock<Vec<Writer>>>;
+type Room = Arc<RwLock<Vec<Member>>>;
 
 #[derive(Parser)]
 struct Args {
     #[arg(long)]
     port: u16,
+    /// Gives each member a queue, and writes all that waits there at once: quicker where many broadcasts are under
+    /// way, slower where there is one.
+    #[arg(long)]
+    queues: bool,
+}
+
+/// How a broadcast reaches a member.
+enum Member {
+    Direct(Writer),
+    Queued(mpsc::UnboundedSender<Utf8Bytes>),
 }
 
 #[tokio::main]
@@ -43,11 +53,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     loop {
         let (stream, _) = listener.accept().await?;
-        tokio::spawn(serve(stream, room.clone()));
+        tokio::spawn(serve(stream, room.clone(), args.queues));
     }
 }
 
-async fn serve(stream: TcpStream, room: Room) -> Result<(), WebSocketError> {
+async fn serve(stream: TcpStream, room: Room, queues: bool) -> Result<(), WebSocketError> {
     stream.set_nodelay(true)?;
     let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
     let (sink, mut messages) = accept_async_with_config(stream, Some(config)).await?.split();
@@ -67,18 +77,39 @@ async fn serve(stream: TcpStream, room: Room) -> Result<(), WebSocketError> {
             continue;
         };
         if event.starts_with(r#""join""#) {
-            room.write().await.push(writer.clone());
+            let member = if queues { queue(writer.clone()) } else { Member::Direct(writer.clone()) };
+            room.write().await.push(member);
             send(&writer, format!("43{ack}[]").into()).await?;
         } else if let Some(data) = event.strip_prefix(r#""e","#) {
             send(&writer, format!("43{ack}[{data}").into()).await?;
         } else {
             let frame = Utf8Bytes::from_static(BROADCAST);
             for member in room.read().await.iter() {
-                send(member, frame.clone()).await?;
+                match member {
+                    Member::Direct(writer) => send(writer, frame.clone()).await?,
+                    // A member that is gone takes nothing.
+                    Member::Queued(queue) => drop(queue.send(frame.clone())),
+                }
             }
         }
     }
     Ok(())
+}
+
+fn queue(writer: Writer) -> Member {
+    let (queue, mut waiting) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(first) = waiting.recv().await {
+            let mut sink = writer.lock().await;
+            sink.feed(Message::Text(first)).await?;
+            while let Ok(next) = waiting.try_recv() {
+                sink.feed(Message::Text(next)).await?;
+            }
+            sink.flush().await?;
+        }
+        Ok::<(), WebSocketError>(())
+    });
+    Member::Queued(queue)
 }
 
 async fn send(writer: &Writer, text: Utf8Bytes) -> Result<(), WebSocketError> {
