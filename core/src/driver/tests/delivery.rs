@@ -369,3 +369,46 @@ async fn namespaces_are_joined_when_first_used() -> Outcome {
     client.close().await;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn handles_are_used_from_many_threads_at_once() -> Outcome {
+    const WRITERS: u64 = 4;
+    const EACH: u64 = 500;
+    let server = Server::start().await?;
+    let client = server.client()?;
+    let mut peer = connected(&server, &client).await?;
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let client = client.clone();
+            tokio::spawn(async move {
+                for n in 0..EACH {
+                    client.emit("realtime", "n", &(writer, n))?;
+                    // Whoever comes and goes meanwhile disturbs nobody.
+                    let _stream = client.events("realtime", "m")?;
+                    let _subscription = client.on("realtime", "m", drop)?;
+                    let _status = client.status();
+                    if n % 100 == 99 {
+                        client.flush().await?;
+                    }
+                }
+                Outcome::Ok(())
+            })
+        })
+        .collect();
+    let mut next_of = [0; WRITERS as usize];
+    for n in 0..WRITERS * EACH {
+        let text = peer.text().await?;
+        let json = text.strip_prefix("42/realtime,").ok_or("no event")?;
+        let (_, (writer, number)): (String, (usize, u64)) = serde_json::from_str(json)?;
+        assert_eq!(number, next_of[writer], "each writer's events keep their order");
+        next_of[writer] += 1;
+        peer.send(&format!(r#"42/realtime,["m",{n}]"#)).await?;
+    }
+    for writer in writers {
+        writer.await??;
+    }
+    assert_eq!(client.stats().listeners, 0);
+    drop(peer);
+    client.close().await;
+    Ok(())
+}
