@@ -256,9 +256,9 @@ impl Engine {
         })
     }
 
-    /// A request that breaks the rules of polling: the session ends.
+    /// A request that breaks the rules of polling: the session ends, unless polling is behind it.
     pub(super) fn handle_bad_request(&mut self, now: Timestamp, input: BadInput) {
-        if !self.is_closed() {
+        if !self.is_closed() && !self.is_websocket() {
             self.up.push_back(Up::BadInput(input));
             self.close(now, DisconnectReason::TransportError, false);
         }

@@ -50,6 +50,7 @@ mod engine;
 mod message;
 mod output;
 mod router;
+mod slots;
 mod upgrade;
 
 pub use config::SessionConfig;

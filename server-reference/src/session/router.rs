@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use super::{
     BadInput, DisconnectReason, Message, Output, Posted, Refusal, Sent, SessionConfig, SlotId, UpgradeStep,
     engine::{Engine, Up, earlier},
+    slots::{Router, Slot, SlotState},
 };
 
 /// How long what follows the answer to a CONNECT is held back on a WebSocket, unless the client
@@ -24,41 +25,6 @@ pub struct Session {
     engine: Engine,
     router: Option<Router>,
     outputs: VecDeque<Output>,
-}
-
-/// The Socket.IO half.
-#[derive(Debug)]
-struct Router {
-    decoder: Decoder,
-    attachments_due: Option<Timestamp>,
-    connect_due: Option<Timestamp>,
-    slots: SmallVec<[Slot; 1]>,
-    last_slot: u32,
-    /// A rule was broken: what came with the same request is not looked at.
-    broken: bool,
-}
-
-#[derive(Debug)]
-struct Slot {
-    id: SlotId,
-    namespace: Namespace,
-    state: SlotState,
-}
-
-#[derive(Debug)]
-enum SlotState {
-    /// The driver was asked, and has not answered yet.
-    Deciding,
-    /// Accepted, but not yet said to the client: what is sent meanwhile waits.
-    Accepting(Vec<Message>),
-    /// Said to the client a moment ago: what is sent meanwhile waits until then.
-    Settling(Vec<Message>, Timestamp),
-    Joined,
-    /// The server ended it. The client may not know yet: what still comes is ignored.
-    Ended,
-    /// The client left while the driver was asked. It counts until the driver answers: each question
-    /// may cost something.
-    Abandoned,
 }
 
 impl Session {
@@ -596,22 +562,5 @@ impl Session {
             }
         }
         self.outputs.push_back(Output::Closed(reason));
-    }
-}
-
-impl SlotState {
-    /// Whether the application has a socket for it.
-    fn is_accepted(&self) -> bool {
-        matches!(self, Self::Accepting(_) | Self::Settling(..) | Self::Joined)
-    }
-}
-
-impl Router {
-    fn slot(&mut self, id: SlotId) -> Option<&mut Slot> {
-        self.slots.iter_mut().find(|slot| slot.id == id)
-    }
-
-    fn named(&mut self, namespace: &Namespace) -> Option<&mut Slot> {
-        self.slots.iter_mut().find(|slot| slot.namespace == *namespace && !matches!(slot.state, SlotState::Abandoned))
     }
 }

@@ -111,13 +111,13 @@ impl Client {
 
     /// Reads to the end and returns the close frame, if one came.
     pub(crate) async fn closed(&mut self) -> Option<CloseFrame> {
-        loop {
-            match within(self.socket.next()).await {
-                Some(Ok(Message::Close(frame))) => return frame,
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return None,
+        let mut closed = None;
+        while let Some(Ok(message)) = within(self.socket.next()).await {
+            if let Message::Close(frame) = message {
+                closed = frame;
             }
         }
+        closed
     }
 }
 
