@@ -9,7 +9,7 @@ use super::{
     Connection, Engine, RequestInfo, drive,
     http_api::{refused, refused_by_session, status_only, text},
 };
-use crate::session::{BadInput, BadInputKind, DisconnectReason, Posted, Refusal, Session};
+use crate::session::{BadInput, BadInputKind, DisconnectReason, Posted, RACE_GRACE, Refusal, Session};
 
 /// The first GET: opens a session.
 pub(super) fn open(engine: &Arc<Engine>, request: Arc<RequestInfo>) -> Response {
@@ -40,6 +40,20 @@ impl Drop for PollGuard<'_> {
     }
 }
 
+/// Tells the session when the client has given up the later of two GETs at a time.
+struct OverlapGuard<'a> {
+    connection: &'a Arc<Connection>,
+    refused: bool,
+}
+
+impl Drop for OverlapGuard<'_> {
+    fn drop(&mut self) {
+        if !self.refused {
+            self.connection.with(Session::handle_overlap_dropped);
+        }
+    }
+}
+
 /// A GET of a session: waits for something to send.
 pub(super) async fn get(connection: &Arc<Connection>) -> Response {
     let polled = connection.poll();
@@ -51,7 +65,16 @@ pub(super) async fn get(connection: &Arc<Connection>) -> Response {
             guard.answered = true;
             reply.unwrap_or(Err(Refusal::UnknownSession))
         }
-        Err(refusal) => Err(refusal),
+        Err(refusal) => {
+            if connection.drive(|state| state.session.is_draining()) {
+                // Two GETs at a time. Where this one is dropped meanwhile, it was given up before the
+                // other one was sent.
+                let mut guard = OverlapGuard { connection, refused: false };
+                tokio::time::sleep(RACE_GRACE).await;
+                guard.refused = true;
+            }
+            Err(refusal)
+        }
     };
     match reply {
         Ok(body) => text(body),

@@ -13,7 +13,7 @@ use super::{
 
 /// How long a close, or the `noop` that ends a poll during an upgrade, waits for the request that
 /// the client sent at the same time on another TCP connection: the two may arrive in either order.
-const RACE_GRACE: Duration = Duration::from_millis(20);
+pub(crate) const RACE_GRACE: Duration = Duration::from_millis(20);
 
 /// How long a polling client has to fetch what was queued before its session was closed.
 const LAST_POLL: Duration = Duration::from_secs(2);
@@ -211,7 +211,14 @@ impl Engine {
         let Transport::Polling { poll, .. } = &mut self.transport else { return Err(Refusal::BadRequest) };
         if poll.is_some() {
             self.up.push_back(Up::BadInput(BadInput::OverlappingRequest));
-            self.close(now, DisconnectReason::TransportError, false);
+            if self.is_open() {
+                // Of two polls under way at a time the later one may be one that the client has given
+                // up already: its driver says so by then.
+                let reason = DisconnectReason::TransportError;
+                self.phase = Phase::Draining { reason, until: now + RACE_GRACE };
+            } else {
+                self.close(now, DisconnectReason::TransportError, false);
+            }
             return Err(Refusal::BadRequest);
         }
         *poll = Some(now);
@@ -228,6 +235,17 @@ impl Engine {
     pub(super) fn handle_poll_dropped(&mut self, now: Timestamp) {
         if let Transport::Polling { poll, .. } = &mut self.transport {
             *poll = None;
+            self.close(now, DisconnectReason::TransportError, false);
+        }
+    }
+
+    /// The client gave up the poll that overlapped another: it was the earlier one, overtaken.
+    pub(super) fn handle_overlap_dropped(&mut self, now: Timestamp) {
+        if let Transport::Polling { poll, .. } = &mut self.transport
+            && matches!(self.phase, Phase::Draining { .. })
+            && poll.take().is_some()
+        {
+            self.reply = Some(Err(Refusal::BadRequest));
             self.close(now, DisconnectReason::TransportError, false);
         }
     }

@@ -54,6 +54,7 @@ mod slots;
 mod upgrade;
 
 pub use config::SessionConfig;
+pub(crate) use engine::RACE_GRACE;
 pub use engine::{Posted, Sent};
 pub use message::Message;
 pub use output::{BadInput, BadInputKind, DisconnectReason, Output, Refusal, SlotId};

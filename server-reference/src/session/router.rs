@@ -152,7 +152,8 @@ impl Session {
     /// A GET arrived. On success, [`Self::poll_reply`] has its answer, now or later.
     ///
     /// # Errors
-    /// The refusal to answer it with. A second GET while one is pending ends the session.
+    /// The refusal to answer it with. A second GET while one is pending ends the session, after a moment
+    /// in which the driver says whether the client gave the second one up.
     pub fn handle_poll(&mut self, now: Timestamp) -> Result<(), Refusal> {
         let result = self.engine.handle_poll(now);
         self.lift(now);
@@ -162,6 +163,12 @@ impl Session {
     /// The client gave up its pending GET: the session ends.
     pub fn handle_poll_dropped(&mut self, now: Timestamp) {
         self.engine.handle_poll_dropped(now);
+        self.lift(now);
+    }
+
+    /// The client gave up a GET that was refused for overlapping another one.
+    pub fn handle_overlap_dropped(&mut self, now: Timestamp) {
+        self.engine.handle_overlap_dropped(now);
         self.lift(now);
     }
 

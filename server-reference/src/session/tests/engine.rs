@@ -166,12 +166,24 @@ fn second_poll_ends_the_session() {
     let mut session = raw(false);
     assert_eq!(session.handle_poll(at(1)), Ok(()));
     assert_eq!(session.handle_poll(at(2)), Err(Refusal::BadRequest));
+    assert_eq!(session.send_data(at(3), data("a"), false), Sent::Closed);
+    session.handle_timeout(at(22));
     assert_eq!(reply(&mut session).as_deref(), Some("1"));
     assert_eq!(
         outputs(&mut session),
         [Output::BadInput(BadInput::OverlappingRequest), Output::Closed(DisconnectReason::TransportError)]
     );
     assert_eq!(session.handle_poll(at(3)), Err(Refusal::UnknownSession));
+}
+
+#[test]
+fn poll_that_overtakes_one_given_up_is_refused() {
+    let mut session = raw(false);
+    assert_eq!(session.handle_poll(at(1)), Ok(()));
+    assert_eq!(session.handle_poll(at(2)), Err(Refusal::BadRequest));
+    session.handle_overlap_dropped(at(3));
+    assert_eq!(reply(&mut session).as_deref(), Some("refused: BadRequest"));
+    assert!(session.is_closed());
 }
 
 #[test]
