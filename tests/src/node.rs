@@ -178,7 +178,7 @@ impl NodeServer {
     }
 
     /// Kills the process, as `kill -9` does, and waits until it is gone.
-    /// [`StoppedServer::restart`] starts it again on the same port.
+    /// What is returned can start it again on the same port.
     ///
     /// # Errors
     /// When the process could not be killed.

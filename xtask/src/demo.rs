@@ -122,6 +122,7 @@ fn is_live(address: SocketAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{BufRead, BufReader};
     use std::net::TcpListener;
 
     #[test]
@@ -140,8 +141,9 @@ mod tests {
             let address = listener.local_addr().unwrap();
             let server = std::thread::spawn(move || {
                 let (mut stream, _) = listener.accept().unwrap();
-                let mut asked = [0; 16];
-                stream.read_exact(&mut asked).unwrap();
+                let mut asked = BufReader::new(&stream).lines();
+                // Read whole: closing before that would reset the connection under the answer.
+                while asked.next().is_some_and(|line| !line.unwrap().is_empty()) {}
                 stream.write_all(answer.as_bytes()).unwrap();
             });
             assert_eq!(is_live(address), live, "{answer:?}");
