@@ -50,13 +50,18 @@ pub(crate) fn handle(
                     Ok(Err(_)) => {
                         connection.engine.metrics.handler_panics.increment();
                         tracing::error!(namespace = %namespace.name, "authorize panicked");
-                        refuse(&connection, slot, &ConnectError::new("Internal error"));
+                        refuse(&connection, slot, &failure("Internal error"));
                     }
-                    Err(_) => refuse(&connection, slot, &ConnectError::new("Authorization timed out")),
+                    Err(_) => refuse(&connection, slot, &failure("Authorization timed out")),
                 }
             });
         }
     }
+}
+
+/// The server failed, which says nothing about the client's token: one that understands tries the same again.
+fn failure(message: &str) -> ConnectError {
+    ConnectError::new(message).with_raw_data(r#"{"retryAfterMs":1000}"#)
 }
 
 fn refuse(connection: &Connection, slot: SlotId, error: &ConnectError) {

@@ -60,6 +60,11 @@ impl ConnectError {
         Ok(self)
     }
 
+    pub(super) fn with_raw_data(mut self, json: &str) -> Self {
+        self.data = Some(json.to_owned());
+        self
+    }
+
     /// The message.
     #[must_use]
     pub fn message(&self) -> &str {

@@ -67,7 +67,7 @@ async fn authorisation_lets_in_with_data_and_refuses_with_data() {
     client.send(r#"40/private,{"token":"bad"}"#).await;
     assert_eq!(client.next_packet().await, r#"44/private,{"message":"bad \"token\"","data":["retry"]}"#);
     client.send("40/private,").await;
-    assert_eq!(client.next_packet().await, r#"44/private,{"message":"Internal error"}"#);
+    assert_eq!(client.next_packet().await, r#"44/private,{"message":"Internal error","data":{"retryAfterMs":1000}}"#);
     client.send(r#"40/private,{"token":"good"}"#).await;
     assert!(client.next_packet().await.starts_with(r#"40/private,{"sid":""#));
     assert_eq!(client.next_packet().await, r#"42/private,["login","good"]"#);
