@@ -146,11 +146,14 @@ impl Screen {
             match item {
                 News::InputEnded => break,
                 News::Typed(line) if line.trim() == "/quit" => break,
-                News::Typed(line) => self.typed(line.trim(), tell)?,
+                News::Typed(line) => {
+                    self.erase_input()?;
+                    self.typed(line.trim(), tell)?;
+                }
                 News::Came(event) => self.came(&event)?,
                 News::Status(change) => self.status(&change)?,
-                News::Notice(Notice::RetryScheduled { failed_attempts, delay, .. }) => {
-                    self.show(&format!("· attempt {} in {:.1} s", failed_attempts + 1, delay.as_secs_f64()))?;
+                News::Notice(Notice::RetryScheduled { failed_attempts, delay, reason }) => {
+                    self.show(&format!("· {reason}; attempt {} in {:.1} s", failed_attempts + 1, delay.as_secs_f64()))?;
                 }
                 News::Notice(Notice::JoinFailed { namespace, error }) => {
                     self.show(&format!("! {namespace}: {error}"))?;
@@ -194,6 +197,9 @@ impl Screen {
             None => self.show("· To whom? Start with @NAME."),
             Some(to) => {
                 tokio::spawn(send(self.client.clone(), to.clone(), content.to_owned(), tell.clone()));
+                if self.client.connection_status() != ConnectionStatus::Connected {
+                    return self.show(&format!("… {content}  (waits for the connection)"));
+                }
                 self.prompt()
             }
         }
@@ -211,10 +217,18 @@ impl Screen {
 
     fn status(&mut self, change: &StatusChange) -> io::Result<()> {
         match (&change.reason, change.status) {
-            (Some(reason), _) => self.show(&format!("· disconnected: {reason}")),
+            // A loss is told with the next attempt, if there is one.
+            (Some(reason), _) if self.client.connection_status() == ConnectionStatus::Disconnected => {
+                self.show(&format!("· disconnected: {reason}"))
+            }
             (None, ConnectionStatus::Connected) => self.show("· connected"),
-            (None, _) => self.prompt(),
+            _ => self.prompt(),
         }
+    }
+
+    /// Takes the line that was typed off the screen: it comes again with what became of it.
+    fn erase_input(&self) -> io::Result<()> {
+        if self.colours { write!(io::stdout(), "\x1b[1A\r\x1b[K") } else { Ok(()) }
     }
 
     /// Prints a line above the prompt.
