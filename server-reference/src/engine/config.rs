@@ -16,7 +16,7 @@ pub struct Config {
     /// Which web pages may connect. Default: no CORS headers.
     pub cors: Cors,
 
-    /// Time from the handshake, or from a pong, to the next ping. Default: 25 s; at least 1 ms.
+    /// Time from the handshake to the first ping, and from ping to ping. Default: 25 s; at least 1 ms.
     pub ping_interval: Duration,
     /// How long a pong may take before the session ends. Default: 20 s.
     pub ping_timeout: Duration,

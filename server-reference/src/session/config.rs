@@ -5,7 +5,7 @@ use nexus_core::socketio::Limits as DecoderLimits;
 /// The settings of a [`Session`](super::Session); shared by all sessions of an engine.
 #[derive(Debug, Clone)]
 pub struct SessionConfig {
-    /// Time from the handshake, or from a pong, to the next ping.
+    /// Time from the handshake to the first ping, and from ping to ping.
     pub ping_interval: Duration,
     /// How long a pong may take, counted from when its ping was due.
     pub ping_timeout: Duration,

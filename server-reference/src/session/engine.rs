@@ -49,7 +49,12 @@ enum Transport {
 #[derive(Debug, Clone, Copy)]
 enum Heartbeat {
     PingDue(Timestamp),
-    AwaitingPong(Timestamp),
+    /// Pings keep their pace from the handshake on, however long pongs take: the next one is due
+    /// then.
+    AwaitingPong {
+        deadline: Timestamp,
+        next: Timestamp,
+    },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -341,8 +346,8 @@ impl Engine {
         match packet {
             Packet::Message(frame) => self.up.push_back(Up::Frame(frame)),
             Packet::Pong(_) => {
-                if let Heartbeat::AwaitingPong(_) = self.heartbeat {
-                    self.heartbeat = Heartbeat::PingDue(now + self.config.ping_interval);
+                if let Heartbeat::AwaitingPong { next, .. } = self.heartbeat {
+                    self.heartbeat = Heartbeat::PingDue(next.max(now));
                 }
             }
             Packet::Noop => {}
@@ -434,7 +439,7 @@ impl Engine {
             Phase::Closed(_) => return None,
             Phase::Draining { until, .. } => return Some(until),
             Phase::Open => Some(match self.heartbeat {
-                Heartbeat::PingDue(at) | Heartbeat::AwaitingPong(at) => at,
+                Heartbeat::PingDue(at) | Heartbeat::AwaitingPong { deadline: at, .. } => at,
             }),
         };
         if let Transport::Polling { poll, upgrade: Some(upgrade) } = &self.transport {
@@ -463,7 +468,7 @@ impl Engine {
                 self.heartbeat = Heartbeat::PingDue(now + self.config.ping_interval);
                 self.push(Message::ping());
             }
-            Heartbeat::AwaitingPong(deadline) if self.paused && now >= deadline => {
+            Heartbeat::AwaitingPong { deadline, .. } if self.paused && now >= deadline => {
                 self.heartbeat = Heartbeat::PingDue(now + self.config.ping_interval);
             }
             Heartbeat::PingDue(at) if now >= at => {
@@ -476,10 +481,12 @@ impl Engine {
                     self.close(now, DisconnectReason::PingTimeout, false);
                     return;
                 }
-                self.heartbeat = Heartbeat::AwaitingPong(deadline);
+                let interval = self.config.ping_interval;
+                let next = (at + interval).max(now + interval / 2);
+                self.heartbeat = Heartbeat::AwaitingPong { deadline, next };
                 self.push(Message::ping());
             }
-            Heartbeat::AwaitingPong(deadline) if now >= deadline => {
+            Heartbeat::AwaitingPong { deadline, .. } if now >= deadline => {
                 self.close(now, DisconnectReason::PingTimeout, false);
             }
             _ => {}
@@ -503,7 +510,7 @@ impl Engine {
     fn check_alive(&mut self, now: Timestamp) -> Result<(), Refusal> {
         let deadline = match self.heartbeat {
             Heartbeat::PingDue(at) => at + self.config.ping_timeout,
-            Heartbeat::AwaitingPong(deadline) => deadline,
+            Heartbeat::AwaitingPong { deadline, .. } => deadline,
         };
         if self.is_open() && !self.paused && !self.is_websocket() && now >= deadline {
             self.close(now, DisconnectReason::PingTimeout, false);
@@ -520,7 +527,7 @@ impl Engine {
         if std::mem::take(&mut self.paused) {
             match &mut self.heartbeat {
                 Heartbeat::PingDue(at) => *at = (*at).max(now),
-                Heartbeat::AwaitingPong(deadline) => *deadline = (*deadline).max(now + self.config.ping_timeout),
+                Heartbeat::AwaitingPong { deadline, .. } => *deadline = (*deadline).max(now + self.config.ping_timeout),
             }
         }
     }
