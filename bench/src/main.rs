@@ -243,6 +243,14 @@ fn command<S: AsRef<OsStr>>(program: impl AsRef<OsStr>, args: impl IntoIterator<
 fn cargo(root: &Path) -> Blocking {
     let mut cargo = Blocking::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root);
+    // What `cargo run` tells this process about its own package: build scripts of dependencies watch such variables,
+    // and would run again.
+    for (variable, _) in std::env::vars_os() {
+        let name = variable.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&variable);
+        }
+    }
     cargo
 }
 
