@@ -204,7 +204,7 @@ async fn measure_clients(args: &Args, programs: &Programs) -> io::Result<Vec<Cli
             sender.send(r#"420["e",0]"#).await?;
             sender.expect("430[0]").await?;
             time::sleep(Duration::from_millis(500)).await;
-            figures.cpu_per_second.push((client.cpu_seconds()? - before) * 1000.0 / f64::from(EVENTS));
+            figures.cpu_per_second.push((client.cpu_seconds()? - before) * 1e6 / f64::from(EVENTS));
             figures.rss_mib.push(client.rss_kib()? / 1024.0);
             let said = client.finish().await?;
             if said.trim() != format!("received {EVENTS}") {

@@ -20,7 +20,7 @@ pub(crate) struct ServerFigures {
 /// What was measured of one client, a value for each round.
 pub(crate) struct ClientFigures {
     name: &'static str,
-    /// CPU milliseconds per 1,000 events, which is per second.
+    /// CPU milliseconds per 1,000 events, which come in a second.
     pub(crate) cpu_per_second: Vec<f64>,
     pub(crate) rss_mib: Vec<f64>,
 }
