@@ -30,6 +30,8 @@ pub(super) struct State {
     /// Wakes the task that drives the session; taken as pending only where `parked` says so.
     driver: Option<Waker>,
     parked: bool,
+    /// The driver was woken by a broadcast, and lets others go first: see [`Connection::send_shared`].
+    gathers: bool,
     /// Wakes the task of a WebSocket that wants to take over.
     upgrade: Option<Waker>,
     /// Somebody is carrying out outputs; order demands that nobody else does.
@@ -88,6 +90,11 @@ impl State {
         self.upgrade = Some(cx.waker().clone());
     }
 
+    /// Whether the driver lets others go first, this once.
+    pub(super) fn gathers(&mut self) -> bool {
+        std::mem::take(&mut self.gathers)
+    }
+
     /// Whether outputs wait that nobody is carrying out.
     pub(super) fn has_work(&self) -> bool {
         self.session.has_output() && !self.carrying_out
@@ -113,6 +120,7 @@ impl Connection {
             session,
             driver: None,
             parked: false,
+            gathers: false,
             upgrade: None,
             carrying_out: false,
             poll: None,
@@ -145,13 +153,30 @@ impl Connection {
     // ---- sending ----
 
     pub(crate) fn send(&self, now: Timestamp, slot: SlotId, message: Message, volatile: bool) -> Sent {
+        let sent = Self::send_locked(&mut self.state.lock(), now, slot, message, volatile);
+        self.count(sent);
+        sent
+    }
+
+    /// Sends a message of a broadcast, which the caller counts.
+    ///
+    /// A write costs far more than what goes into it. So a driver that sleeps and is woken by a
+    /// broadcast goes once round the scheduler before it writes: where the server is busy, the
+    /// messages of the next broadcasts go into the same write; where it is idle, that takes no time.
+    pub(crate) fn send_shared(&self, now: Timestamp, slot: SlotId, message: Message, volatile: bool) -> Sent {
         let mut state = self.state.lock();
+        state.gathers |= state.parked;
+        let sent = Self::send_locked(&mut state, now, slot, message, volatile);
+        // Who was not woken has nothing to gather for.
+        state.gathers &= !state.parked;
+        sent
+    }
+
+    fn send_locked(state: &mut State, now: Timestamp, slot: SlotId, message: Message, volatile: bool) -> Sent {
         let sent = state.session.send(now, slot, message, volatile);
         if sent != Sent::Dropped && sent != Sent::Closed {
             state.settle();
         }
-        drop(state);
-        self.count(sent);
         sent
     }
 
@@ -161,7 +186,7 @@ impl Connection {
         sent
     }
 
-    fn count(&self, sent: Sent) {
+    pub(crate) fn count(&self, sent: Sent) {
         match sent {
             Sent::Queued => self.engine.metrics.messages_sent.increment(),
             Sent::Dropped => self.engine.metrics.volatile_dropped.increment(),

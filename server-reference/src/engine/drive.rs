@@ -147,7 +147,8 @@ impl Driver<'_> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Stop> {
         for _ in 0..MAX_ROUNDS {
             let round = match self.begin_round(cx) {
-                Ok(round) => round,
+                Ok(Some(round)) => round,
+                Ok(None) => break,
                 Err(stop) => return Poll::Ready(stop),
             };
             if self.poll_write(cx) || (!round.paused && self.poll_read(cx)) {
@@ -164,10 +165,13 @@ impl Driver<'_> {
     }
 
     /// Reports what was written, takes what is to be written, and leaves the waker: whatever comes
-    /// up from now on wakes this task.
-    fn begin_round(&mut self, cx: &Context<'_>) -> Result<Round, Stop> {
+    /// up from now on wakes this task. Nothing where other tasks go first.
+    fn begin_round(&mut self, cx: &Context<'_>) -> Result<Option<Round>, Stop> {
         let now = (self.written > 0).then(|| self.connection.engine.now());
         self.connection.drive(|state: &mut State| {
+            if state.gathers() {
+                return Ok(None);
+            }
             let session = &mut state.session;
             if let Some(now) = now {
                 session.handle_transmitted(now, std::mem::take(&mut self.written));
@@ -188,7 +192,7 @@ impl Driver<'_> {
                 return Err(Stop::Closed);
             }
             state.park(cx);
-            Ok(round)
+            Ok(Some(round))
         })
     }
 

@@ -75,11 +75,13 @@ impl Broadcast {
         members.for_each(&self.target, |socket| {
             let now = *now.get_or_insert_with(|| socket.connection.engine.now());
             // A receiver that is gone, or cut off for not reading, is no failure of the broadcast.
-            if socket.connection.send(now, socket.slot, message.clone(), self.volatile) == Sent::Queued {
-                queued += 1;
+            match socket.connection.send_shared(now, socket.slot, message.clone(), self.volatile) {
+                Sent::Queued => queued += 1,
+                other => socket.connection.count(other),
             }
         });
         drop(members);
+        self.namespace.shared.metrics.messages_sent.add(queued);
         tracing::trace!(namespace = %self.namespace.name, event = ?event, queued, "broadcast");
         Ok(())
     }
