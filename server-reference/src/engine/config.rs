@@ -25,6 +25,10 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// How long the upgrade from long-polling to WebSocket may take. Default: 10 s.
     pub upgrade_timeout: Duration,
+    /// How long what follows the answer to a CONNECT is held back on a WebSocket, unless the client
+    /// sends an event or ack in the namespace first. Clients that listen frame by frame would lose a
+    /// frame that arrives in one read with the answer. Zero holds nothing back. Default: 25 ms.
+    pub settle_time: Duration,
     /// How long the attachments of a packet may take to arrive. Default: 20 s.
     pub attachment_timeout: Duration,
     /// How long the body of a POST may take to arrive. Default: 20 s.
@@ -94,6 +98,7 @@ impl Default for Config {
             ping_timeout: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(45),
             upgrade_timeout: Duration::from_secs(10),
+            settle_time: Duration::from_millis(25),
             attachment_timeout: Duration::from_secs(20),
             body_timeout: Duration::from_secs(20),
             ack_timeout: Duration::from_secs(10),
@@ -125,6 +130,7 @@ impl Config {
             upgrades: self.transports == Transports::All,
             upgrade_timeout: self.upgrade_timeout,
             connect_timeout: self.connect_timeout,
+            settle_time: self.settle_time,
             attachment_timeout: self.attachment_timeout,
             max_namespaces: self.max_namespaces,
             send_queue_bytes: self.send_queue_bytes,

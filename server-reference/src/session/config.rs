@@ -19,6 +19,10 @@ pub struct SessionConfig {
     pub upgrade_timeout: Duration,
     /// How long a client may stay without having joined a namespace.
     pub connect_timeout: Duration,
+    /// How long what follows the answer to a CONNECT is held back on a WebSocket, unless the client
+    /// sends an event or ack in the namespace first. Clients in JavaScript often listen for the next
+    /// frame only once they have handled this one, and lose a frame that arrives in the same read.
+    pub settle_time: Duration,
     /// How long the attachments of a packet may take to arrive.
     pub attachment_timeout: Duration,
     /// The most namespaces on one connection.

@@ -14,11 +14,6 @@ use super::{
     slots::{Router, Slot, SlotState},
 };
 
-/// How long what follows the answer to a CONNECT is held back on a WebSocket, unless the client
-/// sends something first. Clients in JavaScript often listen for the next frame only once they have
-/// handled this one, and lose a frame that arrives in the same read.
-const SETTLING: Duration = Duration::from_millis(25);
-
 /// One client's connection. See the [module](super) for how to drive it.
 #[derive(Debug)]
 pub struct Session {
@@ -312,7 +307,7 @@ impl Session {
         let Some(slot) = self.router.as_mut().and_then(|router| router.slot(slot)) else { return };
         let SlotState::Accepting(held) = &mut slot.state else { return };
         let held = std::mem::take(held);
-        let until = if self.engine.is_websocket() { now + SETTLING } else { now };
+        let until = if self.engine.is_websocket() { now + self.engine.config.settle_time } else { now };
         slot.state = SlotState::Settling(held, until);
         let id = slot.id;
         let namespace = slot.namespace.clone();

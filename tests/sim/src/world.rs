@@ -76,6 +76,7 @@ impl<'a> World<'a> {
             upgrades: false,
             upgrade_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(45),
+            settle_time: Duration::from_millis(25),
             attachment_timeout: Duration::from_secs(20),
             max_namespaces: 16,
             send_queue_bytes: 1 << 20,

@@ -22,6 +22,7 @@ fn config() -> SessionConfig {
         upgrades: true,
         upgrade_timeout: Duration::from_millis(1_000),
         connect_timeout: Duration::from_millis(5_000),
+        settle_time: Duration::from_millis(25),
         attachment_timeout: Duration::from_millis(2_000),
         max_namespaces: 2,
         send_queue_bytes: 1_000,

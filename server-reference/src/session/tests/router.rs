@@ -44,6 +44,18 @@ fn first_packet_of_the_client_lets_go_what_is_held_back() {
 }
 
 #[test]
+fn without_a_settle_time_nothing_is_held_back() {
+    let config = Arc::new(SessionConfig { settle_time: Duration::ZERO, ..config() });
+    let mut session = Session::new(at(0), config, true);
+    session.handle_frame(at(1), text("40"));
+    let slot = only_slot(&outputs(&mut session));
+    assert!(session.begin_accept(slot));
+    session.send(at(1), slot, event("hello"), false);
+    session.accept(at(1), slot, &Sid::new("S"));
+    assert_eq!(transmitted(&mut session, 1), [text(r#"40{"sid":"S"}"#), text(r#"42["hello"]"#)]);
+}
+
+#[test]
 fn on_polling_nothing_is_held_back() {
     let mut session = session(false);
     let _ = session.handle_post(at(0), &ByteString::from_static("40"));
