@@ -1,19 +1,24 @@
 //! The tests, in tiers.
 
-use std::collections::BTreeMap;
+mod node;
+mod programs;
+mod web;
+
 use std::ffi::OsString;
-use std::path::Path;
-use std::sync::OnceLock;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use clap::ValueEnum;
 
-use crate::artifacts::{self, Program};
+use crate::artifacts;
 use crate::context::{Context, PROFILE};
 use crate::failure::Failure;
 use crate::lint;
 use crate::setup;
 use crate::stages::{Count, Outcome, Report};
+use crate::web::Web;
+
+use programs::counted;
 
 /// What to test.
 #[derive(clap::Args)]
@@ -21,6 +26,16 @@ pub(crate) struct Options {
     /// The tiers to run; all of them when none is named.
     #[arg(value_enum)]
     tiers: Vec<Tier>,
+}
+
+impl Options {
+    fn all(&self) -> bool {
+        self.tiers.is_empty()
+    }
+
+    fn chosen(&self, tier: Tier) -> bool {
+        self.all() || self.tiers.contains(&tier)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -31,10 +46,12 @@ enum Tier {
     Sim,
     /// Real sockets: conformance, hostile input, and the official peers in Node.
     Peers,
+    /// The web package and the demo page, in Node and in Chromium.
+    Web,
 }
 
 impl Tier {
-    /// The tier of a package, by its folder: what is not a tier of its own belongs to `rust`.
+    /// The tier of a Rust package, by its folder: what is not a tier of its own belongs to `rust`.
     fn of(root: &Path, package: &Path) -> Self {
         match package.strip_prefix(root).ok().and_then(Path::to_str) {
             Some("tests") => Self::Peers,
@@ -44,49 +61,87 @@ impl Tier {
     }
 }
 
+/// What the tests need and cargo does not bring.
+#[derive(Debug)]
+struct Fetched {
+    /// The search path for programs under which `node` is found.
+    path: OsString,
+    chromium: Option<PathBuf>,
+}
+
+/// Finds or downloads it, for the tiers that need it.
+fn fetch(context: &Context, options: &Options) -> Result<Fetched, Failure> {
+    let path = setup::node(context)?;
+    if options.chosen(Tier::Peers) {
+        setup::peers(context, &path)?;
+    }
+    let mut chromium = None;
+    if options.chosen(Tier::Web) {
+        web::install(context, &path)?;
+        chromium = Some(setup::chromium(context)?);
+    }
+    Ok(Fetched { path, chromium })
+}
+
 /// Runs the tiers and prints the table.
 ///
 /// # Errors
 /// When a stage failed.
 pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
-    let chosen = |tier| options.tiers.is_empty() || options.tiers.contains(&tier);
+    let chosen = |tier| options.chosen(tier);
     let mut report = Report::new();
     report.stage("set-up", || setup::c_compiler(context));
     thread::scope(|scope| {
         // Downloads wait for the network while cargo works.
-        let peers = chosen(Tier::Peers).then(|| scope.spawn(|| setup::peers(context)));
+        let fetching = (chosen(Tier::Peers) || chosen(Tier::Web)).then(|| scope.spawn(|| fetch(context, options)));
         // Building cargo-deny outlasts the tests on a small machine; a run of chosen tiers does not wait for it.
         let deny = lint::find_deny(context);
-        let installing =
-            (deny.is_none() && options.tiers.is_empty()).then(|| scope.spawn(|| lint::install_deny(context)));
-        if chosen(Tier::Rust) {
-            lint::format_and_lints(context, &mut report);
+        let installing = (deny.is_none() && options.all()).then(|| scope.spawn(|| lint::install_deny(context)));
+        let mut wasm = None;
+        if chosen(Tier::Rust) || chosen(Tier::Web) {
+            report.stage("the target wasm32", || setup::wasm(context).map(|found| wasm = Some(found)));
         }
-        let path = OnceLock::new();
-        let mut programs = Vec::new();
-        let built = report.stage("build", || {
-            artifacts::binaries_and_examples(context)?;
-            programs = artifacts::tests(context)?;
-            Ok::<_, Failure>(())
-        });
-        if let Some(peers) = peers {
-            report.stage("node and npm packages", || {
-                let ready = peers.join().map_err(|_| Failure::new("the set-up of the peers panicked"))??;
-                let _ = path.set(ready.path);
+        if chosen(Tier::Rust) {
+            lint::format_and_lints(context, &mut report, wasm.as_ref());
+        }
+        let mut fetched = None;
+        if let Some(fetching) = fetching {
+            report.stage("node, npm packages and browser", || {
+                fetched = Some(fetching.join().map_err(|_| Failure::new("the set-up of Node panicked"))??);
                 Ok::<_, Failure>(())
             });
         }
+        let path = fetched.as_ref().map(|fetched| fetched.path.clone());
+        // The server takes the demo page in when it is built, so the page comes first.
+        let mut web = None;
+        if let (true, Some(path), Some(wasm)) = (chosen(Tier::Web), &path, wasm) {
+            report.stage("web package", || {
+                let ready = Web::new(path.clone(), wasm);
+                ready.build(context).map(|()| web = Some(ready))
+            });
+        }
+        let (mut programs, mut tests) = (Vec::new(), Vec::new());
+        let built = report.stage("build", || {
+            programs = artifacts::binaries_and_examples(context)?;
+            if options.tiers != [Tier::Web] {
+                tests = artifacts::tests(context)?;
+            }
+            Ok::<_, Failure>(())
+        });
         if built {
             if chosen(Tier::Rust) {
-                packages(context, &mut report, Tier::Rust, &programs, None);
+                programs::packages(context, &mut report, Tier::Rust, &tests, None);
                 report.stage("doc tests", || doc_tests(context));
                 report.stage("docs", || docs(context));
             }
             if chosen(Tier::Sim) {
-                packages(context, &mut report, Tier::Sim, &programs, None);
+                programs::packages(context, &mut report, Tier::Sim, &tests, None);
             }
             if chosen(Tier::Peers) {
-                packages(context, &mut report, Tier::Peers, &programs, path.get());
+                programs::packages(context, &mut report, Tier::Peers, &tests, path.as_ref());
+            }
+            if let (Some(web), Some(chromium)) = (&web, fetched.and_then(|fetched| fetched.chromium)) {
+                web::run(context, &mut report, web, &chromium, &programs);
             }
         }
         if chosen(Tier::Rust) {
@@ -109,70 +164,9 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
     report.close()
 }
 
-/// One stage for each package of a tier.
-fn packages(context: &Context, report: &mut Report, tier: Tier, programs: &[Program], path: Option<&OsString>) {
-    let mut packages: BTreeMap<&Path, Vec<&Program>> = BTreeMap::new();
-    for program in programs {
-        if Tier::of(context.root(), &program.package) == tier {
-            packages.entry(&program.package).or_default().push(program);
-        }
-    }
-    let mut tests = Count::default();
-    for (package, programs) in packages {
-        let name = package.strip_prefix(context.root()).unwrap_or(package).display();
-        report.stage(&format!("tests of {name}"), || {
-            let outcome = run_programs(context, &programs, path);
-            tests.add(outcome.count.unwrap_or_default());
-            outcome
-        });
-    }
-    if tests.ran() == 0 {
-        report.stage(&format!("tier {tier:?}"), || Err::<(), _>(Failure::new("no test ran")));
-    }
-}
-
-/// Runs test programs one after another, and counts.
-fn run_programs(context: &Context, programs: &[&Program], path: Option<&OsString>) -> Outcome {
-    let mut count = Count::default();
-    let mut broken = Vec::new();
-    for program in programs {
-        let source = program.source.strip_prefix(&program.package).unwrap_or(&program.source);
-        println!("--- {} ({})", program.name, source.display());
-        let mut command = context.command(&program.executable);
-        command.current_dir(&program.package).env("CARGO_MANIFEST_DIR", &program.package);
-        if let Some(path) = path {
-            command.env("PATH", path);
-        }
-        match counted(context, &program.name, command) {
-            Ok((own, success)) => {
-                count.add(own);
-                if !success && own.failed == 0 {
-                    broken.push(format!("{} broke off", program.name));
-                }
-            }
-            Err(failure) => broken.push(failure.to_string()),
-        }
-    }
-    Outcome { count: Some(count), failure: (!broken.is_empty()).then(|| Failure::new(broken.join(", "))), note: None }
-}
-
-/// Runs one command and adds up the closing lines of the test programs in it.
-fn counted(context: &Context, name: &str, mut command: std::process::Command) -> Result<(Count, bool), Failure> {
-    let mut count = Count::default();
-    let status = context.children().stream(name, &mut command, |line| {
-        if let Some(result) = Count::parse(line) {
-            count.add(result);
-        }
-        if !line.is_empty() {
-            println!("{line}");
-        }
-    })?;
-    Ok((count, status.success()))
-}
-
 fn doc_tests(context: &Context) -> Outcome {
-    let command = context.cargo(&["test", "--locked", "--workspace", "--doc", "--no-fail-fast", "--profile", PROFILE]);
-    match counted(context, "doc tests", command) {
+    let command = context.cargo(&["test", "--locked", "--doc", "--no-fail-fast", "--profile", PROFILE]);
+    match counted(context, "doc tests", command, Count::parse) {
         Ok((count, success)) => Outcome {
             count: Some(count),
             failure: (!success).then(|| Failure::new("cargo test --doc failed")),
@@ -183,7 +177,7 @@ fn doc_tests(context: &Context) -> Outcome {
 }
 
 fn docs(context: &Context) -> Result<(), Failure> {
-    let mut command = context.cargo(&["doc", "--locked", "--workspace", "--lib", "--no-deps", "--profile", PROFILE]);
+    let mut command = context.cargo(&["doc", "--locked", "--lib", "--no-deps", "--profile", PROFILE]);
     command.env("RUSTDOCFLAGS", "--deny warnings");
     context.children().run("cargo doc", &mut command)
 }
