@@ -1,8 +1,6 @@
 //! Writes a table of the demo page's files into the program: those in `examples/web/dist` or the folder that
 //! `NEXUS_WEB_DIST` names. Where the page has not been built, and in the published crate, the table is empty.
 
-#![expect(clippy::print_stdout, reason = "a build script talks to cargo")]
-
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;

@@ -38,6 +38,7 @@ impl Sysroot {
         let built = build(context, target)?;
         let library = folder.join("lib/rustlib").join(target).join("lib");
         collect(&built, &library).map_err(|error| Failure::file(&library, &error))?;
+        drop(fs::remove_dir_all(context.tools().join("std")));
         fs::write(&stamp, compiler).map_err(|error| Failure::file(&stamp, &error))?;
         Ok(Self(folder))
     }
@@ -68,17 +69,15 @@ fn compiler() -> Result<String, Failure> {
 /// Builds the library as a dependency of an empty crate, and gives the folder of its parts.
 fn build(context: &Context, target: &str) -> Result<PathBuf, Failure> {
     let folder = context.tools().join("std");
+    // What an earlier compiler has left there would be taken along.
+    drop(fs::remove_dir_all(&folder));
     let manifest = folder.join("Cargo.toml");
     let text = "[package]\nname = \"empty\"\nedition = \"2024\"\n[lib]\npath = \"lib.rs\"\n[workspace]\n";
     fs::create_dir_all(&folder)
         .and_then(|()| fs::write(&manifest, text))
         .and_then(|()| fs::write(folder.join("lib.rs"), ""))
         .map_err(|error| Failure::file(&folder, &error))?;
-    // Parts of an earlier compiler would be taken along.
     let output = folder.join("target");
-    if output.exists() {
-        fs::remove_dir_all(&output).map_err(|error| Failure::file(&output, &error))?;
-    }
     let mut command =
         context.foreign_cargo(CARGO, &["build", "--release", "-Zbuild-std=std,panic_abort,proc_macro,test"]);
     command.args(["--target", target]).current_dir(&folder).env("CARGO_TARGET_DIR", &output);
