@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::error::ConfigError;
 use super::url::ServerUrl;
@@ -158,6 +159,17 @@ impl AuthFields {
             .map_err(|error| ConfigError::AuthFieldEncoding { key: key.to_owned(), message: error.to_string() })?;
         self.0.insert(key.to_owned(), json.into());
         Ok(())
+    }
+
+    /// Sets a field to JSON text as a host has written it.
+    ///
+    /// # Errors
+    /// If the key is [reserved](Self::RESERVED), or the text is not JSON.
+    pub fn insert_json(&mut self, key: &str, json: impl Into<ByteString>) -> Result<(), ConfigError> {
+        let json = json.into();
+        let checked: &RawValue = serde_json::from_str(&json)
+            .map_err(|error| ConfigError::AuthFieldEncoding { key: key.to_owned(), message: error.to_string() })?;
+        self.insert(key, checked)
     }
 
     /// The fields as JSON text, in the order of their keys.

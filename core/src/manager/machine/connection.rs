@@ -130,6 +130,12 @@ impl Manager {
         self.start_background_grace();
     }
 
+    pub(super) fn on_suspend(&mut self) {
+        self.on_enter_background();
+        self.timers.cancel(Timer::BackgroundGrace);
+        self.rest_in_background();
+    }
+
     pub(super) fn on_enter_foreground(&mut self) {
         if !mem::take(&mut self.is_background) {
             return;
@@ -384,7 +390,7 @@ impl Manager {
     }
 
     /// The time in the background is over.
-    pub(super) fn suspend(&mut self) {
+    pub(super) fn rest_in_background(&mut self) {
         if matches!(self.state, State::Idle | State::Suspended) {
             return;
         }
