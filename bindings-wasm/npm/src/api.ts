@@ -1,11 +1,11 @@
-import type { ListenOptions } from "./channels.js";
-import type { EventIterator } from "./iterator.js";
 import type { AckEventOf, AckOf, AnyEvents, DataOf, EmitParameters, EventOf, HandlerOf, NamespaceMap, NamespaceOf } from "./maps.js";
 import type { ManagerOptions } from "./options.js";
 import type {
   ConnectionQuality,
   ConnectionStatus,
   EmitOutcome,
+  EventIterator,
+  ListenOptions,
   NoticeListener,
   OfflineQueue,
   QualityListener,

@@ -1,15 +1,9 @@
 import type { CoreClient } from "./core.js";
 import type { Log } from "./debug.js";
 import { report } from "./errors.js";
+import type { ListenOptions } from "./types.js";
 
 export type Handler = (...args: any[]) => unknown;
-
-export interface ListenOptions {
-  /** Removes the listener when it aborts; with one that has aborted already, nothing is added. */
-  readonly signal?: AbortSignal | undefined;
-  /** Removes the listener before its first call. Default: `false`. */
-  readonly once?: boolean | undefined;
-}
 
 interface Listener {
   readonly handler: Handler;

@@ -1,6 +1,5 @@
 /** What the entries `nexus-realtime` and `nexus-realtime/slim` have in common. */
 export type { EmitOptions, EmitWithAckOptions, EventsOptions, Manager } from "./api.js";
-export type { ListenOptions } from "./channels.js";
 export {
   AckError,
   type AckErrorCode,
@@ -19,7 +18,6 @@ export {
   ReplyError,
   type ReplyErrorCode,
 } from "./errors.js";
-export type { EventIterator } from "./iterator.js";
 export type { AckEventOf, AckOf, AnyEvents, DataOf, EventOf, HandlerOf, NamespaceMap, NamespaceOf } from "./maps.js";
 export type {
   HeartbeatOptions,
@@ -38,6 +36,8 @@ export type {
   DisconnectCode,
   DisconnectReason,
   EmitOutcome,
+  EventIterator,
+  ListenOptions,
   Notice,
   NoticeListener,
   OfflineQueue,

@@ -1,19 +1,11 @@
-import { dispose, asyncDispose } from "./listeners.js";
+import { asyncDispose, dispose } from "./listeners.js";
+import type { EventIterator } from "./types.js";
 
 /** Default bound of what an iterator keeps. */
 export const DEFAULT_BUFFER = 1000;
 
 /** From how many taken events on their places are given back. */
 const TRIM = 256;
-
-/** The events of one name, one after another, for `for await`. */
-export interface EventIterator<T> extends AsyncIterableIterator<T, undefined, void> {
-  /** How many events came and were dropped, oldest first, because more than `buffer` were waiting. */
-  readonly missed: number;
-  return(): Promise<IteratorReturnResult<undefined>>;
-  [Symbol.dispose](): void;
-  [Symbol.asyncDispose](): Promise<void>;
-}
 
 interface Waiting<T> {
   readonly resolve: (result: IteratorResult<T, undefined>) => void;

@@ -28,7 +28,7 @@ async function start(source: () => Promise<WebAssembly.Module>): Promise<Instanc
     throw initError(cause);
   }
   const instance = new LiveInstance();
-  onPanic((message) => void instance.kill(message));
+  onPanic((message: string) => void instance.kill(message));
   current = instance;
   return instance;
 }

@@ -1,9 +1,9 @@
 import { type AckWaiter, cancelledUnsent, fail } from "./acks.js";
 import type { EmitOptions, EmitWithAckOptions, EventsOptions, Manager } from "./api.js";
-import type { Handler, ListenOptions } from "./channels.js";
+import type { Handler } from "./channels.js";
 import { Connection } from "./connection.js";
 import type { Load } from "./core.js";
-import { DEFAULT_BUFFER, EventBuffer, type EventIterator } from "./iterator.js";
+import { DEFAULT_BUFFER, EventBuffer } from "./iterator.js";
 import { checkNamespace, namespaceName } from "./joins.js";
 import { asyncDispose, dispose, unsubscribing } from "./listeners.js";
 import type { AnyEvents, NamespaceMap } from "./maps.js";
@@ -16,6 +16,8 @@ import type {
   ConnectionQuality,
   ConnectionStatus,
   EmitOutcome,
+  EventIterator,
+  ListenOptions,
   NoticeListener,
   OfflineQueue,
   QualityListener,

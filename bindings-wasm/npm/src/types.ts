@@ -51,6 +51,22 @@ export interface Unsubscribe {
   [Symbol.dispose](): void;
 }
 
+export interface ListenOptions {
+  /** Removes the listener when it aborts; with one that has aborted already, nothing is added. */
+  readonly signal?: AbortSignal | undefined;
+  /** Removes the listener before its first call. Default: `false`. */
+  readonly once?: boolean | undefined;
+}
+
+/** The events of one name, one after another, for `for await`. */
+export interface EventIterator<T> extends AsyncIterableIterator<T, undefined, void> {
+  /** How many events came and were dropped, oldest first, because more than `buffer` were waiting. */
+  readonly missed: number;
+  return(): Promise<IteratorReturnResult<undefined>>;
+  [Symbol.dispose](): void;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
 /** What happens besides status and quality. */
 export type Notice =
   | { readonly type: "joined"; readonly namespace: string; readonly sid: string }
