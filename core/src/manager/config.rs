@@ -287,7 +287,8 @@ impl HeartbeatBounds {
     }
 }
 
-/// Measuring of the round trip time with WebSocket pings, where the driver can send them.
+/// Measuring of the round trip time: with WebSocket pings where the driver can send them, else
+/// [by namespace](Self::by_namespace).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeConfig {
     /// Time between probes at grade good: twice as long at excellent, a half at fair, a quarter at poor.
@@ -295,13 +296,18 @@ pub struct ProbeConfig {
     pub interval: Duration,
     /// An answer after this time counts as lost. Default: 5 s. Bounds: 100 ms to 1 min.
     pub timeout: Duration,
+    /// Whether to measure, and to check the connection, by asking for the namespace `/nexus~probe` where the driver can't
+    /// send pings, as in browsers: a server that does not have it refuses it at once (protocol v5, "Connection to a
+    /// namespace"), in a few bytes. A server that takes every namespace is asked once and never again on that connection. Default:
+    /// `true`. With `false`, acknowledgements and late heartbeats have to do there.
+    pub by_namespace: bool,
     /// How many samples the average and the percentiles cover. Default: 64. Bounds: 1 to 1024.
     pub window: usize,
 }
 
 impl Default for ProbeConfig {
     fn default() -> Self {
-        Self { interval: Duration::from_secs(10), timeout: Duration::from_secs(5), window: 64 }
+        Self { interval: Duration::from_secs(10), timeout: Duration::from_secs(5), by_namespace: true, window: 64 }
     }
 }
 

@@ -106,14 +106,14 @@ impl Manager {
             }
             return;
         };
-        let (stage, can_ping) = (link.stage, link.can_ping);
+        let (stage, is_probed) = (link.stage, link.is_probed());
         match stage {
             // The attempt would hang on the network that is gone.
             Stage::NeedTransport | Stage::NeedHandshake if reachable => {
                 self.end_link(Transport::Open);
                 self.retry_now();
             }
-            Stage::Ready if can_ping => self.verify(),
+            Stage::Ready if is_probed => self.verify(),
             Stage::Ready if reachable && was_unreachable => {
                 self.connection_ended(DisconnectReason::Unresponsive, None, Transport::Open);
             }
@@ -259,10 +259,10 @@ impl Manager {
         let primary = self.config.primary_namespace.clone();
         self.timers.cancel(Timer::Authentication);
         self.timers.set(Timer::Stable, self.now + self.config.reconnect.stable_after);
-        let mut can_ping = false;
+        let mut can_probe = false;
         if let Some(link) = self.link_mut() {
             link.stage = Stage::Ready;
-            can_ping = link.can_ping;
+            can_probe = link.can_probe();
         }
         if let Some(membership) = self.namespaces.get_mut(&primary) {
             *membership = Membership::Joined { sid: sid.clone() };
@@ -280,7 +280,7 @@ impl Manager {
         self.regrade(crate::manager::grade::Grader::connected);
         self.tell(Event::Joined { namespace: primary, sid });
         self.resolve_tickets(&Ok(()));
-        if can_ping {
+        if can_probe {
             self.send_probe();
         } else {
             self.sample(sent_at);
