@@ -41,7 +41,9 @@ impl Server {
             secret: Secret::new(secret.to_vec())?,
             issuer: None,
             audience: None,
+            mirror_messages: true,
             demo: false,
+            presence_grace: Duration::ZERO,
             secret_is_made_up: false,
         };
         let app = App::bind(settings).await?;

@@ -200,8 +200,9 @@ function authText(key: string, value: unknown): string | undefined {
 
 function defined(value: object): object {
   const kept = Object.entries(value)
-    .filter(([, item]) => item !== undefined)
-    .map(([key, item]) => [key, typeof item === "object" && item !== null ? defined(item as object) : (item as unknown)]);
+    // Endless attempts are the default; any other bound may be as large as can be.
+    .filter(([key, item]) => item !== undefined && !(key === "maxAttempts" && item === Infinity))
+    .map(([key, item]) => [key, typeof item === "object" && item !== null ? defined(item as object) : item === Infinity ? Number.MAX_SAFE_INTEGER : (item as unknown)]);
   return Object.fromEntries(kept) as object;
 }
 

@@ -1,9 +1,10 @@
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
 };
 
-use clap::Parser;
+use clap::{ArgAction, Parser, builder::BoolishValueParser};
 use thiserror::Error;
 
 use crate::Cors;
@@ -19,6 +20,9 @@ const NOT_YET: &[(&str, &str)] = &[
     ("API_KEY", "the HTTP interface for other backends is not there yet"),
     ("RATE_LIMIT_MESSAGES_PER_MINUTE", "rate limits are not there yet"),
 ];
+
+/// Long enough for a page to load again, or a phone to change networks.
+const PRESENCE_GRACE: Duration = Duration::from_secs(5);
 
 const ENVIRONMENT: &str = "The secret comes from the environment alone, for other users of a machine can read a \
 command line:
@@ -43,10 +47,18 @@ pub struct Args {
     /// The audience (`aud`) that every token must name. Without it, a token that names an audience is refused.
     #[arg(long, env = "JWT_AUDIENCE", hide_env_values = true)]
     pub jwt_audience: Option<String>,
+    /// Whether messages go to /realtime too, for clients that listen there and don't join /messaging.
+    #[arg(long, env = "MIRROR_MESSAGES", hide_env_values = true, value_name = "true|false")]
+    #[arg(default_value = "true", action = ArgAction::Set, value_parser = BoolishValueParser::new())]
+    pub mirror_messages: bool,
+    /// The same as --mirror-messages=false.
+    #[arg(long)]
+    pub no_mirror: bool,
     /// What to log: error, warn, info, debug or trace, or filters such as info,nexus_server=debug.
     #[arg(long, env = "LOG", hide_env_values = true, default_value = "info", value_name = "FILTER")]
     pub log: String,
-    /// Try it out: makes up a secret, and POST /demo/token gives a token to whoever asks.
+    /// Try it out: serves a page to chat with, makes up a secret, gives a token to whoever asks at POST /demo/token, and
+    /// tells everybody who is here.
     #[arg(long)]
     pub demo: bool,
 }
@@ -64,8 +76,12 @@ pub struct Settings {
     pub issuer: Option<String>,
     /// The audience that tokens must name, if any.
     pub audience: Option<String>,
-    /// Whether everybody gets a token who asks for one.
+    /// Whether messages go to `/realtime` too.
+    pub mirror_messages: bool,
+    /// Whether everybody gets a token who asks for one, the page, and word of who is here.
     pub demo: bool,
+    /// How long a user without a session still counts as here. Default: 5 s. Zero: not at all.
+    pub presence_grace: Duration,
     /// Whether the secret was made up for this process.
     pub secret_is_made_up: bool,
 }
@@ -151,7 +167,9 @@ impl Settings {
             secret,
             issuer: args.jwt_issuer.clone().filter(|issuer| !issuer.is_empty()),
             audience: args.jwt_audience.clone().filter(|audience| !audience.is_empty()),
+            mirror_messages: args.mirror_messages && !args.no_mirror,
             demo: args.demo,
+            presence_grace: PRESENCE_GRACE,
             secret_is_made_up,
         })
     }
@@ -273,6 +291,17 @@ mod tests {
         let listen = |args: &[&str]| settings(args, &[("JWT_SECRET", SECRET)]).unwrap().listen.to_string();
         assert_eq!(listen(&[]), "0.0.0.0:3000");
         assert_eq!(listen(&["--bind", "::1", "--port", "81"]), "[::1]:81");
+    }
+
+    #[test]
+    fn the_mirror_is_on_unless_turned_off() {
+        let mirror = |args: &[&str]| settings(args, &[("JWT_SECRET", SECRET)]).unwrap().mirror_messages;
+        assert!(mirror(&[]) && mirror(&["--mirror-messages=true"]));
+        assert!(
+            !mirror(&["--no-mirror"]) && !mirror(&["--mirror-messages=false"]) && !mirror(&["--mirror-messages=0"])
+        );
+        assert!(!mirror(&["--no-mirror", "--mirror-messages=true"]));
+        assert!(Args::try_parse_from(["nexus-server", "--mirror-messages=perhaps"]).is_err());
     }
 
     #[test]

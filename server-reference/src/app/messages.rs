@@ -61,6 +61,21 @@ pub struct Typing {
     pub is_typing: bool,
 }
 
+/// A client of a message's receiver has the message.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Delivery {
+    /// The message's id.
+    pub id: MessageId,
+    /// Who sent it.
+    pub sender_id: UserId,
+}
+
+/// A message's id in a client's words: 1 to 64 visible characters of ASCII. That there is such a message is not said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct MessageId(String);
+
 /// Why an event of a client was refused: the acknowledgement, or the data of the event `exception`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Refused {
@@ -162,6 +177,35 @@ impl Typing {
             return Err(Refused::invalid("binary data is not taken here"));
         }
         payload.arg(0).map_err(|_| Refused::invalid("receiverId: text, and isTyping: yes or no, are taken"))
+    }
+}
+
+impl Delivery {
+    /// What an event's first argument says.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn parse(payload: &Payload) -> Result<Self, Refused> {
+        let mut fields = object(payload)?;
+        Ok(Self { id: required(&mut fields, "id")?, sender_id: required(&mut fields, "senderId")? })
+    }
+}
+
+impl MessageId {
+    /// The longest id, in bytes.
+    pub const MAX_BYTES: usize = 64;
+}
+
+impl TryFrom<String> for MessageId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let valid = (1..=Self::MAX_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if valid {
+            Ok(Self(text))
+        } else {
+            Err(format!("a message's id has 1 to {} visible characters of ASCII", Self::MAX_BYTES))
+        }
     }
 }
 
@@ -277,6 +321,30 @@ mod tests {
         let payload = Payload::from_json(array.into(), vec![vec![1, 2, 3].into()]).unwrap();
         assert_eq!(MessageDraft::parse(&payload).unwrap_err().code, RefusalCode::InvalidPayload);
         assert_eq!(Typing::parse(&payload).unwrap_err().code, RefusalCode::InvalidPayload);
+    }
+
+    #[test]
+    fn deliveries_name_a_message_and_its_sender() {
+        let parse = |data: &Value| Delivery::parse(&Payload::from_value(data).unwrap());
+        let message = MessageDraft::parse(&Payload::from_value(&json!({"receiverId": "bob", "content": "x"})).unwrap());
+        let message = message.unwrap().into_message(UserId::parse("ada").unwrap(), 0);
+        let delivery = parse(&json!({"id": message.id, "senderId": "ada", "more": 1})).unwrap();
+        assert_eq!((json!(delivery.id), delivery.sender_id.as_str()), (json!(message.id), "ada"));
+        for bad in [
+            json!("id"),
+            json!({"id": "x"}),
+            json!({"senderId": "ada"}),
+            json!({"id": 7, "senderId": "ada"}),
+            json!({"id": "", "senderId": "ada"}),
+            json!({"id": "a b", "senderId": "ada"}),
+            json!({"id": "é", "senderId": "ada"}),
+            json!({"id": "x".repeat(65), "senderId": "ada"}),
+            json!({"id": "x", "senderId": ""}),
+            json!({"id": "x", "senderId": null}),
+        ] {
+            assert_eq!(parse(&bad).unwrap_err().code, RefusalCode::InvalidPayload, "{bad}");
+        }
+        assert!(Delivery::parse(&Payload::empty()).is_err());
     }
 
     #[test]

@@ -11,12 +11,14 @@ mod config;
 mod demo;
 mod gateways;
 mod messages;
+mod page;
+mod presence;
 mod routes;
 mod serve;
 mod user;
 
 pub use config::{AllowedOrigins, Args, ConfigError, Secret, Settings};
 pub use demo::TokenReply;
-pub use messages::{Message, MessageDraft, Receipt, RefusalCode, Refused, Typing};
+pub use messages::{Delivery, Message, MessageDraft, MessageId, Receipt, RefusalCode, Refused, Typing};
 pub use serve::{App, StartError};
 pub use user::{InvalidUserId, UserId};

@@ -6,4 +6,7 @@ mod binary;
 mod http;
 mod identity;
 mod messaging;
+mod page;
+mod presence;
+mod realtime;
 mod test_app;

@@ -65,6 +65,35 @@ async fn typing_reaches_the_receiver() {
 }
 
 #[tokio::test]
+async fn all_devices_of_the_sender_are_told_of_a_delivery_by_its_receiver() {
+    let app = TestApp::start().await;
+    let mut ada = app.join("/messaging", "ada").await;
+    let mut ada_phone = app.join("/messaging", "ada").await;
+    let mut bob = app.join("/messaging", "bob").await;
+    let mut eve = app.join("/messaging", "eve").await;
+    ada.emit_with_id(1, "NEW_MESSAGE", &json!({"receiverId": "bob", "content": "hello"})).await;
+    let id = ada.expect("MESSAGE_SENT").await["id"].clone();
+    ada.ack(1).await;
+    ada_phone.expect("NEW_MESSAGE").await;
+    assert_eq!(bob.expect("NEW_MESSAGE").await["id"], id);
+
+    // Who delivered it comes from the token.
+    bob.emit_with_id(2, "MESSAGE_DELIVERED", &json!({"id": id, "senderId": "ada", "receiverId": "eve"})).await;
+    assert_eq!(bob.ack(2).await, json!({"ok": true}));
+    for device in [&mut ada, &mut ada_phone] {
+        let notice = device.expect("MESSAGE_DELIVERED").await;
+        assert_eq!((&notice["id"], &notice["receiverId"]), (&id, &json!("bob")));
+        assert!(notice["timestamp"].as_u64().unwrap() > 1_700_000_000_000);
+        assert_eq!(notice.as_object().unwrap().len(), 3, "{notice}");
+    }
+    // Nobody else was: the next that they get are answers to their own.
+    for other in [&mut bob, &mut eve] {
+        other.emit_with_id(3, "USER_TYPING", &json!({"receiverId": "nobody"})).await;
+        assert_eq!(other.ack(3).await, json!({"ok": true}));
+    }
+}
+
+#[tokio::test]
 async fn what_breaks_the_rules_is_refused_with_a_code_and_the_connection_stays() {
     let app = TestApp::start().await;
     let mut ada = app.join("/messaging", "ada").await;
@@ -76,6 +105,9 @@ async fn what_breaks_the_rules_is_refused_with_a_code_and_the_connection_stays()
         ("NEW_MESSAGE", json!({"receiverId": "bob", "content": "\u{0}"}), "invalid_payload"),
         ("NEW_MESSAGE", json!({"receiverId": "bob", "content": long}), "content_too_long"),
         ("USER_TYPING", json!({"receiverId": 7}), "invalid_payload"),
+        ("MESSAGE_DELIVERED", json!("id"), "invalid_payload"),
+        ("MESSAGE_DELIVERED", json!({"id": "x".repeat(65), "senderId": "bob"}), "invalid_payload"),
+        ("MESSAGE_DELIVERED", json!({"id": "x", "senderId": ""}), "invalid_payload"),
         ("MESSAGE_SENT", json!({}), "unknown_event"),
         ("join", json!("user:bob"), "unknown_event"),
         ("a\u{0}\nb", json!({}), "unknown_event"),

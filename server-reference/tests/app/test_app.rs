@@ -36,8 +36,20 @@ impl TestApp {
     }
 
     pub(crate) async fn with_args(more: &[&str]) -> Self {
+        Self::with_settings(Self::settings(more)).await
+    }
+
+    /// A demo in which users count as here for this long after their last session.
+    pub(crate) async fn demo(presence_grace: Duration) -> Self {
+        Self::with_settings(Settings { presence_grace, ..Self::settings(&["--demo"]) }).await
+    }
+
+    fn settings(more: &[&str]) -> Settings {
         let args = Args::parse_from([&["nexus-server", "--bind", "127.0.0.1", "--port", "0"], more].concat());
-        let settings = Settings::new(&args, |name| (name == "JWT_SECRET").then(|| SECRET.into())).unwrap();
+        Settings::new(&args, |name| (name == "JWT_SECRET").then(|| SECRET.into())).unwrap()
+    }
+
+    async fn with_settings(settings: Settings) -> Self {
         let app = App::bind(settings).await.unwrap();
         let port = app.local_addr().port();
         let (stop, stopped) = oneshot::channel();
@@ -121,6 +133,12 @@ impl TestClient {
                 other => panic!("expected a text frame, got {other:?}"),
             }
         }
+    }
+
+    /// Leaves, and returns once the server knows.
+    pub(crate) async fn leave(mut self) {
+        self.send("1").await;
+        assert!(self.closes().await);
     }
 
     /// Reads until the server has ended the connection, and ends it too.

@@ -1,26 +1,28 @@
 //! The namespaces: who may join them, and what their events do. Gateways hold no state and send through rooms.
 
+mod answer;
 mod messaging;
+mod presence;
+mod realtime;
 
 use std::{future::ready, sync::Arc};
 
-use serde::Serialize;
+pub(super) use presence::Announcer;
 
-use super::{
-    RefusalCode, Refused, UserId,
-    auth::Verifier,
-    events::{common, namespace},
-};
-use crate::{ConnectError, ConnectRequest, Event, Io, Namespace, Socket};
+use super::{Settings, UserId, auth::Verifier, events::namespace};
+use crate::{ConnectError, ConnectRequest, Io, Namespace, Socket};
 
-/// How much of an event's name is shown: the name is the client's, and may be as long as a message.
-const SHOWN_NAME_CHARS: usize = 64;
-
-/// Puts all gateways on a server.
-pub(super) fn install(io: &Io, verifier: &Arc<Verifier>) {
-    plain(&guarded(io, namespace::REALTIME, verifier));
-    plain(&guarded(io, namespace::NOTIFICATIONS, verifier));
-    messaging::install(&guarded(io, namespace::MESSAGING, verifier));
+/// Puts all gateways on a server. Where everybody is told who is here, what tells them is returned.
+pub(super) fn install(io: &Io, verifier: &Arc<Verifier>, settings: &Settings) -> Option<Arc<Announcer>> {
+    let realtime = guarded(io, namespace::REALTIME, verifier);
+    let notifications = guarded(io, namespace::NOTIFICATIONS, verifier);
+    let messaging = guarded(io, namespace::MESSAGING, verifier);
+    let announcer = settings.demo.then(|| Arc::new(Announcer::new(realtime.clone(), settings.presence_grace)));
+    let hall = Hall { announcer };
+    realtime::install(&realtime, &hall);
+    plain(&notifications, &hall);
+    messaging::install(&messaging, &hall, settings.mirror_messages.then_some(&realtime));
+    hall.announcer
 }
 
 /// A namespace that lets in who has a token.
@@ -46,57 +48,37 @@ fn admit(verifier: &Verifier, request: &ConnectRequest) -> Result<(), ConnectErr
 }
 
 /// A namespace to which the server sends, and clients don't.
-fn plain(namespace: &Namespace) {
-    namespace.on_connection(|socket| {
-        if welcome(&socket).is_some() {
-            refuse_unknown(&socket, &[]);
+fn plain(namespace: &Namespace, hall: &Hall) {
+    let hall = hall.clone();
+    namespace.on_connection(move |socket| {
+        if hall.welcome(&socket).is_some() {
+            answer::refuse_unknown(&socket, &[]);
         }
     });
 }
 
-/// Puts a new socket into its user's room, and says who that is.
-fn welcome(socket: &Socket) -> Option<Arc<UserId>> {
-    let Some(user) = socket.data::<UserId>() else {
-        tracing::error!(namespace = socket.namespace(), "a socket without user got past the guard");
-        socket.disconnect(true);
-        return None;
-    };
-    socket.join(&user.room());
-    let (namespace, id) = (socket.namespace().to_owned(), socket.id().to_owned());
-    tracing::info!(%user, namespace, socket = id, "joined");
-    let leaving = Arc::clone(&user);
-    socket.on_disconnect(move |reason| tracing::info!(user = %leaving, namespace, socket = id, %reason, "left"));
-    Some(user)
+/// Where new sockets of every namespace pass.
+#[derive(Clone)]
+struct Hall {
+    announcer: Option<Arc<Announcer>>,
 }
 
-/// Answers events that the namespace does not have: silence would leave the client waiting.
-fn refuse_unknown(socket: &Socket, known: &'static [&str]) {
-    socket.on_any(move |event| {
-        if !known.contains(&event.name()) {
-            refuse(&event, Refused::new(RefusalCode::UnknownEvent, "there is no such event here"));
+impl Hall {
+    /// Puts a new socket into its user's room, and says who that is.
+    fn welcome(&self, socket: &Socket) -> Option<Arc<UserId>> {
+        let Some(user) = socket.data::<UserId>() else {
+            tracing::error!(namespace = socket.namespace(), "a socket without user got past the guard");
+            socket.disconnect(true);
+            return None;
+        };
+        socket.join(&user.room());
+        let (namespace, id) = (socket.namespace().to_owned(), socket.id().to_owned());
+        tracing::info!(%user, namespace, socket = id, "joined");
+        let leaving = Arc::clone(&user);
+        socket.on_disconnect(move |reason| tracing::info!(user = %leaving, namespace, socket = id, %reason, "left"));
+        if let Some(announcer) = &self.announcer {
+            announcer.count(socket, &user);
         }
-        ready(())
-    });
-}
-
-/// Tells a client why its event was refused: by acknowledgement if it waits for one, else by event.
-fn refuse(event: &Event, refused: Refused) {
-    #[derive(Serialize)]
-    struct Exception {
-        event: String,
-        #[serde(flatten)]
-        refused: Refused,
-    }
-
-    let name: String = event.name().chars().take(SHOWN_NAME_CHARS).collect();
-    let socket = event.socket();
-    tracing::debug!(event = ?name, socket = socket.id(), code = ?refused.code, "event refused");
-    let sent = if event.has_ack() {
-        event.ack(&refused)
-    } else {
-        socket.emit(common::EXCEPTION, &Exception { event: name, refused })
-    };
-    if let Err(error) = sent {
-        tracing::debug!(socket = socket.id(), %error, "refusal not sent");
+        Some(user)
     }
 }
