@@ -81,6 +81,14 @@ impl Web {
         Self { path, wasm }
     }
 
+    /// Installs the npm packages of another folder that uses the package.
+    ///
+    /// # Errors
+    /// One line that says what cannot be installed.
+    pub(crate) fn install(&self, context: &Context, folder: &Path) -> Result<(), Failure> {
+        setup::packages(context, folder, &self.path)
+    }
+
     /// Builds the package and the page, as far as something changed.
     ///
     /// # Errors
