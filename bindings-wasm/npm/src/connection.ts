@@ -120,9 +120,12 @@ export class Connection {
 
   close(): void {
     if (this.ended !== undefined) return;
-    this.disconnect();
-    const tell = this.#end(new ClosedError());
-    tell();
+    try {
+      this.disconnect();
+    } catch {
+      // It has panicked, which ends it as well.
+    }
+    if (this.ended === undefined) this.#end(new ClosedError())();
     for (const listeners of [this.statusListeners, this.qualityListeners, this.noticeListeners]) listeners.clear();
     this.channels.clear();
   }

@@ -18,6 +18,8 @@ export class FakeClient implements CoreClient {
   #status: ConnectionStatus = "disconnected";
   #user: string | undefined;
   isFreed = false;
+  /** Events whose emit is refused, by name. */
+  static readonly refused = new Map<string, unknown>();
   /** Thrown by the next call. */
   failNext: unknown;
 
@@ -105,6 +107,7 @@ export class FakeClient implements CoreClient {
 
   emit(namespace: string, event: string, args: string, attachments: Uint8Array[] | undefined, volatile: boolean, ttl: number, ack: number): number {
     this.#called("emit", namespace, event, args, attachments, volatile, ttl, ack);
+    if (FakeClient.refused.has(event)) throw FakeClient.refused.get(event);
     const id = ++this.#lastId;
     if (this.#status === "connected") return id * 4;
     this.#queue.push({ id, namespace, event, bytes: args.length, expiresIn: 1, awaitsAck: !Number.isNaN(ack) });
