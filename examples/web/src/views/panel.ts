@@ -1,6 +1,6 @@
-import { waiting, type Connection } from "../connection.js";
-import { announce, h, setText } from "../dom.js";
-import { bytes, count, millis } from "../format.js";
+import { cause, waiting, type Connection } from "../connection.js";
+import { announce, h, perFrame, setText } from "../dom.js";
+import { bytes, count, millis, secondsLeft } from "../format.js";
 import { bars, icon } from "../icons.js";
 import { latencyChart } from "./chart.js";
 import { level, QUALITY_WORDS, STATUS_WORDS } from "./indicator.js";
@@ -14,8 +14,8 @@ const SQUARES = 28;
 /** Everything about the connection: status, the switch, round trips, the queue, counters, the log. */
 export function panelView(connection: Connection, close: () => void): HTMLElement {
   return h(
-    "aside",
-    { class: "panel", id: "panel", "aria-label": "Connection" },
+    "section",
+    { class: "panel", "aria-label": "Connection" },
     h(
       "header",
       { class: "bar" },
@@ -28,8 +28,8 @@ export function panelView(connection: Connection, close: () => void): HTMLElemen
       statusCard(connection),
       latencyCard(connection),
       queueCard(connection),
-      countersCard(connection),
       logView(connection.journal),
+      countersCard(connection),
     ),
   );
 }
@@ -57,23 +57,26 @@ function statusCard(connection: Connection): HTMLElement {
         "div",
         {},
         h("span", { class: "cut-label", id: "cut-label", onclick: () => toggle.click() }, "Cut the network"),
-        h("span", { class: "cut-note", id: "cut-note" }, "Of this tab, for real: sockets close, none opens."),
+        h("span", { class: "cut-note", id: "cut-note" }, "Closes this tab's sockets for real, and lets none open."),
       ),
       toggle,
     ),
   );
   let said = "";
   const render = () => {
-    const { status: now, quality, network, reason } = connection;
+    const { status: now, quality, network, reason, journal } = connection;
+    const due = journal.pending?.due;
     element.dataset["level"] = level(connection);
     setText(status, STATUS_WORDS[now]);
-    setText(note, now === "connected" ? `${QUALITY_WORDS[quality]} quality` : (reason?.message ?? "One moment"));
+    const next = due === undefined ? undefined : `Next attempt in ${secondsLeft(due - performance.now())}`;
+    setText(note, now === "connected" ? `${QUALITY_WORDS[quality]} quality` : (next ?? (reason ? cause(reason) : "One moment")));
     toggle.setAttribute("aria-checked", String(network.isCut));
     element.classList.toggle("is-cut", network.isCut);
     if (said !== now) announce(STATUS_WORDS[now]);
     said = now;
   };
   for (const event of ["status", "quality"] as const) connection.on(event, render);
+  setInterval(() => connection.journal.pending && render(), 100);
   render();
   return element;
 }
@@ -104,7 +107,9 @@ function queueCard(connection: Connection): HTMLElement {
     squares.classList.toggle("is-over", queue.size > SQUARES);
     empty.hidden = queue.size > 0;
   };
-  connection.on("status", render);
+  const renderSoon = perFrame(render);
+  for (const event of ["status", "queue"] as const) connection.on(event, renderSoon);
+  // Messages leave it without a word when they go out or expire.
   setInterval(render, REFRESH);
   render();
   return element;
