@@ -57,7 +57,7 @@ function statusCard(connection: Connection): HTMLElement {
         "div",
         {},
         h("span", { class: "cut-label", id: "cut-label", onclick: () => toggle.click() }, "Cut the network"),
-        h("span", { class: "cut-note", id: "cut-note" }, "Closes this tab's sockets for real, and lets none open."),
+        h("span", { class: "cut-note", id: "cut-note" }, "Closes this tab’s sockets for real, and lets none open."),
       ),
       toggle,
     ),
@@ -95,7 +95,7 @@ function latencyCard(connection: Connection): HTMLElement {
 function queueCard(connection: Connection): HTMLElement {
   const note = h("span", { class: "card-note" });
   const squares = h("div", { class: "squares", "aria-hidden": "true" });
-  const empty = h("p", { class: "quiet" }, "What can't be sent waits here, and goes out in order once it can.");
+  const empty = h("p", { class: "quiet" }, "What can’t be sent waits here, and goes out in order once it can.");
   const element = card("Offline queue", note, squares, empty);
   const render = () => {
     const { queue } = connection;
