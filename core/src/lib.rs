@@ -7,7 +7,7 @@
 //! `driver`. The two protocol modules never import each other.
 
 pub mod client;
-#[cfg(feature = "native")]
+#[cfg(any(feature = "native", feature = "web"))]
 pub mod driver;
 pub mod engineio;
 pub mod manager;

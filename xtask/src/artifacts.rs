@@ -1,7 +1,7 @@
 //! Programs that cargo has built, found through its JSON messages.
 //!
-//! Everything is built in one selection, the whole workspace: cargo unites the features of what is selected, and
-//! another selection would build the dependencies again.
+//! Everything is built in one selection, the workspace's default members: cargo unites the features of what is selected,
+//! and another selection would build the dependencies again.
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,17 @@ pub(crate) struct Program {
 /// # Errors
 /// When something does not compile.
 pub(crate) fn binaries_and_examples(context: &Context) -> Result<Vec<Program>, Failure> {
-    build(context, &["build", "--locked", "--workspace", "--bins", "--examples", "--profile", PROFILE])
+    build(context, &["build", "--locked", "--bins", "--examples", "--profile", PROFILE])
+}
+
+/// Builds the server as it is released, for measurements.
+///
+/// # Errors
+/// When it does not compile.
+pub(crate) fn released_server(context: &Context) -> Result<PathBuf, Failure> {
+    let programs =
+        build(context, &["build", "--locked", "--release", "--package", "nexus-server", "--bin", "nexus-server"])?;
+    named(&programs, "nexus-server").map(Path::to_owned)
 }
 
 /// Builds all unit and integration tests.
@@ -36,10 +46,8 @@ pub(crate) fn binaries_and_examples(context: &Context) -> Result<Vec<Program>, F
 /// # Errors
 /// When something does not compile.
 pub(crate) fn tests(context: &Context) -> Result<Vec<Program>, Failure> {
-    let mut tests = build(
-        context,
-        &["test", "--locked", "--workspace", "--lib", "--bins", "--tests", "--no-run", "--profile", PROFILE],
-    )?;
+    let mut tests =
+        build(context, &["test", "--locked", "--lib", "--bins", "--tests", "--no-run", "--profile", PROFILE])?;
     tests.retain(|program| program.test);
     tests.sort_by(|a, b| (&a.package, &a.source).cmp(&(&b.package, &b.source)));
     Ok(tests)

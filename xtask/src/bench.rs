@@ -1,14 +1,16 @@
-//! Benches: built with optimisation and run by the package `nexus-bench`.
+//! Benches: built with optimisation and run by the package `nexus-bench`, or in a browser by `bench/web`.
 
+use crate::artifacts;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::setup;
+use crate::web::Web;
 
 /// What to measure.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// The benches to run and their options; `-- --help` lists them. All of them when none is
-    /// named, and then the results go to docs/benchmarks.md.
+    /// named, and then the results go to docs/benchmarks.md. `web` measures in Chromium, by itself.
     #[arg(value_name = "WHAT", trailing_var_arg = true, allow_hyphen_values = true)]
     what: Vec<String>,
 }
@@ -19,8 +21,26 @@ pub(crate) struct Options {
 /// When one does not build or run.
 pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
     setup::c_compiler(context)?;
+    if let Some((what, rest)) = options.what.split_first()
+        && what == "web"
+    {
+        return web(context, rest);
+    }
     let mut command = context.cargo(&["run", "--quiet", "--release", "--locked"]);
     command.args(["--package", "nexus-bench", "--bin", "nexus-bench", "--"]).args(&options.what);
     command.env("PATH", setup::node(context)?);
     context.children().run("nexus-bench", &mut command)
+}
+
+/// The web package beside npm's `socket.io-client`, in Chromium.
+fn web(context: &Context, options: &[String]) -> Result<(), Failure> {
+    let web = Web::prepare(context)?;
+    web.build(context)?;
+    let folder = context.root().join("bench/web");
+    let chromium = setup::chromium(context)?;
+    let server = artifacts::released_server(context)?;
+    let mut command = web.program(context, "node", &folder);
+    command.arg("run.mjs").args(options);
+    command.env("NEXUS_SERVER", server).env("NEXUS_ROOT", context.root()).env("CHROMIUM", chromium);
+    context.children().run("the bench of the web package", &mut command)
 }

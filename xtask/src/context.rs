@@ -44,6 +44,11 @@ impl Context {
         &self.root
     }
 
+    /// A path as people call it: from the repository's root.
+    pub(crate) fn relative<'a>(&self, path: &'a Path) -> &'a Path {
+        path.strip_prefix(&self.root).unwrap_or(path)
+    }
+
     /// The programs that run now.
     pub(crate) fn children(&self) -> &Children {
         &self.children
@@ -74,7 +79,15 @@ impl Context {
         command
     }
 
-    /// The same at low priority, where the system knows `nice`.
+    /// Another toolchain's cargo. It must not hear of the toolchain that runs us.
+    pub(crate) fn foreign_cargo(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = self.command(program);
+        command.args(arguments).env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN").env_remove("RUSTC_WRAPPER");
+        forget_own_package(&mut command);
+        command
+    }
+
+    /// `cargo SUBCOMMAND …` at low priority, where the system knows `nice`.
     pub(crate) fn gentle_cargo(&self, arguments: &[&str]) -> Command {
         if !cfg!(unix) {
             return self.cargo(arguments);

@@ -1,4 +1,4 @@
-//! The demo: the server, and two users who talk.
+//! The demo: the server with a page where two users talk, or the same in a terminal.
 
 use std::env;
 use std::io::{Read, Write};
@@ -6,13 +6,17 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::artifacts;
+use crate::artifacts::{self, Program};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::process::Running;
+use crate::setup;
+use crate::web::Web;
 
 /// How long the server may take to listen.
 const START: Duration = Duration::from_secs(30);
+/// The port where chatting users meet.
+const MEETING: u16 = 3000;
 
 /// Variables that a machine may have for another server. The demo is the same everywhere, and takes none of them.
 const OF_OTHERS: [&str; 12] = [
@@ -33,43 +37,59 @@ const OF_OTHERS: [&str; 12] = [
 /// How to show it.
 #[derive(clap::Args)]
 pub(crate) struct Options {
+    /// Run a written conversation of two users in this terminal, and end.
+    #[arg(long, conflicts_with = "chat")]
+    conversation: bool,
     /// Chat in this terminal under this name; do the same under another name in a second one.
     #[arg(long, value_name = "NAME")]
     chat: Option<String>,
     /// Whom you write to at first; without it, whoever writes to you.
     #[arg(long, value_name = "NAME", requires = "chat")]
     to: Option<String>,
-    /// The port where chatting users meet.
-    #[arg(long, value_name = "PORT", default_value_t = 3000, requires = "chat")]
-    port: u16,
+    /// The port of the server: a free one, or where chatting users meet, 3000.
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
 }
 
-/// Runs the conversation, or the interactive chat.
+/// Serves the page until Ctrl-C, or runs the conversation or the chat.
 ///
 /// # Errors
 /// When something does not build, start or succeed.
 pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
-    println!("==> building the server and the examples (the first time takes minutes)");
-    let programs = artifacts::binaries_and_examples(context)?;
-    let server = artifacts::named(&programs, "nexus-server")?;
-    match &options.chat {
-        None => {
-            let (_server, url) = start(context, server, 0)?;
-            let mut command = context.command(artifacts::named(&programs, "demo_conversation")?);
-            command.args(["--url", &url, "--script", "examples/data/conversation.txt"]);
-            context.children().run("the conversation", &mut command)
-        }
-        Some(name) => {
-            let chat = artifacts::named(&programs, "chat")?;
-            let (_server, url) = meet(context, server, options.port)?;
-            let mut command = context.command(chat);
-            command.args(["--url", &url, "--name", name]);
-            if let Some(to) = &options.to {
-                command.args(["--to", to]);
-            }
-            context.children().interact("the chat", &mut command)
-        }
+    if options.chat.is_none() && !options.conversation {
+        return page(context, options.port.unwrap_or(0));
     }
+    let programs = build(context)?;
+    let server = artifacts::named(&programs, "nexus-server")?;
+    let Some(name) = &options.chat else {
+        let (_server, url) = start(context, server, options.port.unwrap_or(0))?;
+        let mut command = context.command(artifacts::named(&programs, "demo_conversation")?);
+        command.args(["--url", &url, "--script", "examples/data/conversation.txt"]);
+        return context.children().run("the conversation", &mut command);
+    };
+    let chat = artifacts::named(&programs, "chat")?;
+    let (_server, url) = meet(context, server, options.port.unwrap_or(MEETING))?;
+    let mut command = context.command(chat);
+    command.args(["--url", &url, "--name", name]);
+    if let Some(to) = &options.to {
+        command.args(["--to", to]);
+    }
+    context.children().interact("the chat", &mut command)
+}
+
+/// Serves the page. It is part of the server's program, so it is built first.
+fn page(context: &Context, port: u16) -> Result<(), Failure> {
+    Web::prepare(context)?.build(context)?;
+    let programs = build(context)?;
+    let (server, url) = start(context, artifacts::named(&programs, "nexus-server")?, port)?;
+    println!("\n    open {url}/ in two tabs\n    Ctrl-C ends it");
+    server.stay()
+}
+
+fn build(context: &Context) -> Result<Vec<Program>, Failure> {
+    setup::c_compiler(context)?;
+    println!("==> building the server and the examples (the first time takes minutes)");
+    artifacts::binaries_and_examples(context)
 }
 
 /// Joins the server at the port, or starts one there for as long as this chat lasts.

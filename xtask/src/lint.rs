@@ -1,10 +1,11 @@
 //! Format, lints, and what dependencies may be.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::context::{Context, PROFILE};
 use crate::failure::Failure;
-use crate::setup;
+use crate::setup::{self, Wasm};
 use crate::stages::{Outcome, Report};
 
 /// The version of cargo-deny that is installed where none is found.
@@ -16,25 +17,39 @@ const DENY: &str = "0.20.2";
 /// When one of them failed.
 pub(crate) fn run(context: &Context) -> Result<(), Failure> {
     let mut report = Report::new();
-    report.stage("set-up", || setup::c_compiler(context));
-    format_and_lints(context, &mut report);
+    let mut wasm = None;
+    report.stage("set-up", || {
+        setup::c_compiler(context)?;
+        setup::wasm(context).map(|found| wasm = Some(found))
+    });
+    format_and_lints(context, &mut report, wasm.as_ref());
     report
         .stage("dependencies", || dependencies(context, find_deny(context).map_or_else(|| install_deny(context), Ok)));
     report.close()
 }
 
-/// The two quick checks: rustfmt and clippy, where a warning is a failure.
-pub(crate) fn format_and_lints(context: &Context, report: &mut Report) {
+/// The quick checks: rustfmt and clippy, where a warning is a failure. What is for browsers only is checked for them.
+pub(crate) fn format_and_lints(context: &Context, report: &mut Report, wasm: Option<&Wasm>) {
     report.stage("format", || {
         setup::component(context, "rustfmt", "fmt")?;
         context.children().run("cargo fmt", &mut context.cargo(&["fmt", "--all", "--check"]))
     });
     report.stage("lints", || {
         setup::component(context, "clippy", "clippy")?;
-        let mut command = context.cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--profile", PROFILE]);
-        command.args(["--", "--deny", "warnings"]);
-        context.children().run("cargo clippy", &mut command)
+        let selection = ["--workspace", "--exclude", "nexus-wasm", "--all-targets"];
+        clippy(context, context.cargo(&["clippy"]), &selection)
     });
+    let Some(wasm) = wasm else { return };
+    report.stage("lints for browsers", || {
+        let core = ["--package", "nexus-core", "--no-default-features", "--features", "web", "--lib"];
+        clippy(context, wasm.cargo(context, &["clippy"]), &core)?;
+        clippy(context, wasm.cargo(context, &["clippy"]), &["--package", "nexus-wasm"])
+    });
+}
+
+fn clippy(context: &Context, mut command: Command, selection: &[&str]) -> Result<(), Failure> {
+    command.args(["--locked", "--profile", PROFILE]).args(selection).args(["--", "--deny", "warnings"]);
+    context.children().run("cargo clippy", &mut command)
 }
 
 /// Licences, bans and sources of dependencies, and known vulnerabilities where their database can be had.

@@ -15,6 +15,7 @@ mod process;
 mod setup;
 mod stages;
 mod test;
+mod web;
 
 use std::process::ExitCode;
 
@@ -37,10 +38,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Start the server and run a conversation of two users, or chat yourself.
+    /// Start the server with a page where two users talk.
     Demo(demo::Options),
     /// Set up what the tests need, and run them: every tier, or those named.
     Test(test::Options),
+    /// Build the web package and the demo page.
+    Web(web::Options),
     /// Measure, side by side with the peers where there are any.
     Bench(bench::Options),
     /// Check format, lints, and the licences and sources of dependencies.
@@ -69,6 +72,7 @@ fn run(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Demo(options) => demo::run(context, &options),
         Command::Test(options) => test::run(context, &options),
+        Command::Web(options) => web::run(context, &options),
         Command::Bench(options) => bench::run(context, &options),
         Command::Lint => lint::run(context),
     }

@@ -95,15 +95,40 @@ impl Children {
     /// # Errors
     /// When it cannot be started or does not succeed; the message names the file.
     pub(crate) fn run_logged(&self, name: &str, command: &mut Command, log: &Path) -> Result<(), Failure> {
+        let status = self.start_logged(name, command, log)?.wait()?;
+        logged(name, status, log)
+    }
+
+    /// The same for a program that may hang: it is ended after `patience`.
+    ///
+    /// # Errors
+    /// As for `run_logged`, and when it takes longer.
+    pub(crate) fn run_within(
+        &self,
+        name: &str,
+        command: &mut Command,
+        log: &Path,
+        patience: Duration,
+    ) -> Result<(), Failure> {
+        let mut running = self.start_logged(name, command, log)?;
+        let deadline = Instant::now() + patience;
+        while running.is_alive() {
+            if Instant::now() > deadline {
+                return Err(Failure::new(format!("{name} was given up after {} s", patience.as_secs())));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        logged(name, running.wait()?, log)
+    }
+
+    fn start_logged(&self, name: &str, command: &mut Command, log: &Path) -> Result<Running, Failure> {
         if let Some(folder) = log.parent() {
             std::fs::create_dir_all(folder).map_err(|error| Failure::file(folder, &error))?;
         }
         let file = File::create(log).map_err(|error| Failure::file(log, &error))?;
         let copy = file.try_clone().map_err(|error| Failure::file(log, &error))?;
         command.stdin(Stdio::null()).stdout(file).stderr(copy);
-        let status = self.spawn(name, command, Reach::Group)?.wait()?;
-        succeeded(name, status)
-            .map_err(|failure| Failure::new(format!("{failure}; its output is in {}", log.display())))
+        self.spawn(name, command, Reach::Group)
     }
 
     /// Runs to the end with the terminal as its own: for programs that a person types into.
@@ -189,6 +214,19 @@ impl Running {
         })
     }
 
+    /// Stays until the program ends by itself.
+    ///
+    /// # Errors
+    /// Always: it was to stay until we are told to end.
+    pub(crate) fn stay(mut self) -> Result<(), Failure> {
+        let status = self.wait()?;
+        Err(Failure::new(format!("{} ended ({status})", self.name)))
+    }
+
+    fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     fn wait(&mut self) -> Result<ExitStatus, Failure> {
         let status = self.child.wait();
         self.children.table().running.remove(&self.child.id());
@@ -198,10 +236,10 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
+        if self.is_alive() {
             signal(self.child.id(), self.reach, "TERM");
             let deadline = Instant::now() + PATIENCE;
-            while matches!(self.child.try_wait(), Ok(None)) {
+            while self.is_alive() {
                 if Instant::now() > deadline {
                     signal(self.child.id(), self.reach, "KILL");
                     drop(self.child.kill());
@@ -257,6 +295,10 @@ impl Drop for Heartbeat {
 
 fn succeeded(name: &str, status: ExitStatus) -> Result<(), Failure> {
     if status.success() { Ok(()) } else { Err(Failure::new(format!("{name} failed ({status})"))) }
+}
+
+fn logged(name: &str, status: ExitStatus, log: &Path) -> Result<(), Failure> {
+    succeeded(name, status).map_err(|failure| Failure::new(format!("{failure}; its output is in {}", log.display())))
 }
 
 #[cfg(unix)]

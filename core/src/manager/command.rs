@@ -57,6 +57,8 @@ pub enum Command {
     },
     /// See [`Manager::enter_background`](super::Manager::enter_background).
     EnterBackground,
+    /// See [`Manager::suspend`](super::Manager::suspend).
+    Suspend,
     /// See [`Manager::enter_foreground`](super::Manager::enter_foreground).
     EnterForeground,
     /// See [`Manager::woke`](super::Manager::woke).

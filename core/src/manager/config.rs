@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::error::ConfigError;
 use super::url::ServerUrl;
@@ -160,6 +161,17 @@ impl AuthFields {
         Ok(())
     }
 
+    /// Sets a field to JSON text as a host has written it.
+    ///
+    /// # Errors
+    /// If the key is [reserved](Self::RESERVED), or the text is not JSON.
+    pub fn insert_json(&mut self, key: &str, json: impl Into<ByteString>) -> Result<(), ConfigError> {
+        let json = json.into();
+        let checked: &RawValue = serde_json::from_str(&json)
+            .map_err(|error| ConfigError::AuthFieldEncoding { key: key.to_owned(), message: error.to_string() })?;
+        self.insert(key, checked)
+    }
+
     /// The fields as JSON text, in the order of their keys.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, json)| (key.as_str(), &**json))
@@ -275,7 +287,8 @@ impl HeartbeatBounds {
     }
 }
 
-/// Measuring of the round trip time with WebSocket pings, where the driver can send them.
+/// Measuring of the round trip time: with WebSocket pings where the driver can send them, else
+/// [by namespace](Self::by_namespace).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeConfig {
     /// Time between probes at grade good: twice as long at excellent, a half at fair, a quarter at poor.
@@ -283,13 +296,18 @@ pub struct ProbeConfig {
     pub interval: Duration,
     /// An answer after this time counts as lost. Default: 5 s. Bounds: 100 ms to 1 min.
     pub timeout: Duration,
+    /// Whether to measure, and to check the connection, by asking for the namespace `/nexus~probe` where the driver can't
+    /// send pings, as in browsers: a server that does not have it refuses it at once (protocol v5, "Connection to a
+    /// namespace"), in a few bytes. A server that takes every namespace is asked once and never again on that connection. Default:
+    /// `true`. With `false`, acknowledgements and late heartbeats have to do there.
+    pub by_namespace: bool,
     /// How many samples the average and the percentiles cover. Default: 64. Bounds: 1 to 1024.
     pub window: usize,
 }
 
 impl Default for ProbeConfig {
     fn default() -> Self {
-        Self { interval: Duration::from_secs(10), timeout: Duration::from_secs(5), window: 64 }
+        Self { interval: Duration::from_secs(10), timeout: Duration::from_secs(5), by_namespace: true, window: 64 }
     }
 }
 

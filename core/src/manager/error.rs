@@ -31,6 +31,18 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// A short stable name for programs, the same on every platform.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidUrl(_) => "INVALID_URL",
+            Self::UrlWithPath => "URL_WITH_PATH",
+            Self::ReservedAuthField(_) => "RESERVED_AUTH_FIELD",
+            Self::AuthFieldEncoding { .. } => "AUTH_FIELD_NOT_ENCODABLE",
+        }
+    }
+}
+
 /// Why `connect` was refused on the spot.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -44,6 +56,17 @@ pub enum ConnectCallError {
     /// More than [`Limits::connect_tickets`](super::Limits::connect_tickets) calls of `connect` are unresolved.
     #[error("too many unresolved calls of connect")]
     TooManyCalls,
+}
+
+impl ConnectCallError {
+    /// A short stable name for programs, the same on every platform.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidUserId => "INVALID_USER_ID",
+            Self::TokenTooLong => "TOKEN_TOO_LONG",
+            Self::TooManyCalls => "TOO_MANY_CALLS",
+        }
+    }
 }
 
 /// What the server said when it refused a namespace.
@@ -103,6 +126,20 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// A short stable name for programs, the same on every platform.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::AuthRejected(_) => "AUTH_REJECTED",
+            Self::AuthenticationTimeout => "AUTHENTICATION_TIMEOUT",
+            Self::NamespaceRefused(_) => "NAMESPACE_REFUSED",
+            Self::TokenUnavailable(_) => "TOKEN_UNAVAILABLE",
+            Self::TimedOut { .. } => "TIMED_OUT",
+            Self::AttemptsExhausted { .. } => "ATTEMPTS_EXHAUSTED",
+            Self::ServerDisconnect => "SERVER_DISCONNECT",
+            Self::Cancelled => "CANCELLED",
+        }
+    }
+
     /// Whether the manager has stopped, so that nothing happens before the next `connect`.
     pub const fn is_final(&self) -> bool {
         !matches!(self, Self::AuthenticationTimeout | Self::TimedOut { .. })
@@ -150,6 +187,20 @@ pub enum EmitError {
 }
 
 impl EmitError {
+    /// A short stable name for programs, the same on every platform.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoUser => "NO_USER",
+            Self::ReservedEvent(_) => "RESERVED_EVENT",
+            Self::TooLarge { .. } => "TOO_LARGE",
+            Self::TooManyAttachments => "TOO_MANY_ATTACHMENTS",
+            Self::QueueFull => "QUEUE_FULL",
+            Self::TooManyPendingAcks => "TOO_MANY_PENDING_ACKS",
+            Self::NotWritable => "NOT_WRITABLE",
+            Self::Join(error) => error.code(),
+        }
+    }
+
     /// Whether the same emit may be accepted later.
     pub const fn is_retryable(&self) -> bool {
         matches!(self, Self::QueueFull | Self::TooManyPendingAcks | Self::NotWritable)
@@ -181,6 +232,16 @@ pub enum AckError {
 }
 
 impl AckError {
+    /// A short stable name for programs, the same on every platform.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TimedOut { .. } => "TIMED_OUT",
+            Self::Disconnected => "DISCONNECTED",
+            Self::Cancelled { .. } => "CANCELLED",
+            Self::NotSent(_) => "NOT_SENT",
+        }
+    }
+
     /// Whether the event was certainly never sent, so that sending it again can't repeat its effect.
     pub const fn is_unsent(&self) -> bool {
         matches!(self, Self::TimedOut { sent: false } | Self::Cancelled { sent: false } | Self::NotSent(_))
@@ -196,6 +257,15 @@ pub enum JoinError {
     TooManyNamespaces,
 }
 
+impl JoinError {
+    /// A short stable name for programs, the same on every platform.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooManyNamespaces => "TOO_MANY_NAMESPACES",
+        }
+    }
+}
+
 /// How the joining of a namespace failed. Others are not affected.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -208,6 +278,16 @@ pub enum JoinFailure {
     TimedOut,
 }
 
+impl JoinFailure {
+    /// A short stable name for programs, the same on every platform.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "REFUSED",
+            Self::TimedOut => "TIMED_OUT",
+        }
+    }
+}
+
 /// Why a namespace could not be left.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -218,6 +298,16 @@ pub enum LeaveError {
     /// The namespace was not joined.
     #[error("not joined")]
     NotJoined,
+}
+
+impl LeaveError {
+    /// A short stable name for programs, the same on every platform.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Primary => "PRIMARY",
+            Self::NotJoined => "NOT_JOINED",
+        }
+    }
 }
 
 /// Why an event could not be acknowledged.
@@ -239,6 +329,17 @@ pub enum ReplyError {
     /// More attachments than [`Limits::attachments`](super::Limits::attachments).
     #[error("too many attachments")]
     TooManyAttachments,
+}
+
+impl ReplyError {
+    /// A short stable name for programs, the same on every platform.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Gone => "GONE",
+            Self::TooLarge { .. } => "TOO_LARGE",
+            Self::TooManyAttachments => "TOO_MANY_ATTACHMENTS",
+        }
+    }
 }
 
 /// Why a message could not be cancelled.

@@ -32,7 +32,7 @@ pub(super) enum Stage {
     Ready,
 }
 
-/// A WebSocket ping that is under way.
+/// A probe that is under way.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Probe {
     pub(super) nonce: u64,
@@ -52,6 +52,11 @@ pub(super) struct Link {
     pub(super) ping_timeout: Duration,
     pub(super) last_ping_at: Option<Timestamp>,
     pub(super) probe: Option<Probe>,
+    /// Whether the round trip may be measured by asking for a namespace that the server does not have.
+    may_ask: bool,
+    /// The nonce of the probe that was sent so, and not answered yet. There is one at most: a server that has the
+    /// namespace after all would see a second CONNECT.
+    asked: Option<u64>,
     /// Costs of the frames that the transport has not taken.
     unsent: VecDeque<usize>,
     unsent_bytes: usize,
@@ -76,6 +81,8 @@ impl Link {
             ping_timeout: config.heartbeat.max,
             last_ping_at: None,
             probe: None,
+            may_ask: config.probe.by_namespace,
+            asked: None,
             unsent: VecDeque::new(),
             unsent_bytes: 0,
             left: VecDeque::new(),
@@ -92,6 +99,28 @@ impl Link {
 
     pub(super) fn is_ready(&self) -> bool {
         self.stage == Stage::Ready
+    }
+
+    /// Whether there is a way to ask the server for a sign of life.
+    pub(super) fn is_probed(&self) -> bool {
+        self.is_ready() && (self.can_ping || self.may_ask)
+    }
+
+    /// Whether it may be asked now.
+    pub(super) fn can_probe(&self) -> bool {
+        self.is_ready() && (self.can_ping || (self.may_ask && self.asked.is_none()))
+    }
+
+    /// Notes that a probe goes out as a CONNECT.
+    pub(super) fn asked(&mut self, nonce: u64) {
+        self.asked = Some(nonce);
+    }
+
+    /// The probe to which the server answers. One that has every namespace is not asked again: that makes sessions there.
+    pub(super) fn answered(&mut self, accepted: bool) -> Option<u64> {
+        let nonce = self.asked.take()?;
+        self.may_ask &= !accepted;
+        Some(nonce)
     }
 
     /// Counts a frame that is handed to the transport.

@@ -36,56 +36,71 @@ pub struct Stats {
     pub counters: Counters,
 }
 
-/// Counts that only rise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counters {
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// Counts that only rise.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Counters {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        impl Counters {
+            /// Each count with its name, for shells and exporters.
+            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name)),*].into_iter()
+            }
+        }
+    };
+}
+
+counters! {
     /// Transports asked for.
-    pub attempts: u64,
+    attempts,
     /// Times that the primary namespace was joined.
-    pub connects: u64,
+    connects,
     /// Those of them after a loss.
-    pub reconnects: u64,
+    reconnects,
     /// Connections lost after they had been established.
-    pub losses: u64,
+    losses,
     /// Frames given to transports.
-    pub frames_out: u64,
+    frames_out,
     /// Their bytes.
-    pub bytes_out: u64,
+    bytes_out,
     /// Frames that came.
-    pub frames_in: u64,
+    frames_in,
     /// Their bytes.
-    pub bytes_in: u64,
+    bytes_in,
     /// Events given to transports.
-    pub events_out: u64,
+    events_out,
     /// Events that came.
-    pub events_in: u64,
+    events_in,
     /// Emits that were refused.
-    pub emits_refused: u64,
+    emits_refused,
     /// Volatile emits that were dropped.
-    pub volatile_dropped: u64,
+    volatile_dropped,
     /// Messages that left the offline queue without being sent.
-    pub messages_dropped: u64,
+    messages_dropped,
     /// Acknowledgements that came in time.
-    pub acks_received: u64,
+    acks_received,
     /// Acknowledgements that did not come in time.
-    pub acks_timed_out: u64,
+    acks_timed_out,
     /// Acknowledgements for nothing that is awaited: late, repeated or forged.
-    pub acks_unknown: u64,
+    acks_unknown,
     /// Received events whose right to be acknowledged was withdrawn because too many were waiting.
-    pub replies_evicted: u64,
+    replies_evicted,
     /// Events for namespaces that had just been left.
-    pub events_after_leave: u64,
+    events_after_leave,
     /// Connections closed because the peer broke the protocol.
-    pub protocol_errors: u64,
+    protocol_errors,
     /// Reports of transports that were given up before.
-    pub stale_transport_events: u64,
+    stale_transport_events,
     /// Probes sent.
-    pub probes: u64,
+    probes,
     /// Probes that were not answered in time.
-    pub probes_lost: u64,
+    probes_lost,
     /// Times that the process or machine had slept.
-    pub sleeps: u64,
+    sleeps,
     /// Times that the token provider was asked.
-    pub tokens_requested: u64,
+    tokens_requested,
 }

@@ -5,13 +5,19 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{command::Token, config::AuthFields, error::ServerError};
-use crate::socketio::Sid;
+use crate::socketio::{Namespace, Sid};
 
 /// What a stock server says of a namespace that it does not have.
 const INVALID_NAMESPACE: &str = "Invalid namespace";
 /// The most of a server's message that is kept.
 const MESSAGE_LIMIT: usize = 1024;
 const SID_LIMIT: usize = 256;
+
+/// A namespace that no server has, unless it has all. Asked for, it is refused at once: a round trip.
+pub(super) fn probe_namespace() -> Namespace {
+    const NAME: &str = "/nexus~probe";
+    Namespace::try_new(NAME).unwrap_or_default()
+}
 
 /// The data of a CONNECT.
 pub(super) fn auth(token: &Token, user_id: &str, fields: &AuthFields) -> ByteString {

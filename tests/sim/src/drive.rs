@@ -120,10 +120,14 @@ impl World<'_> {
     }
 
     pub(crate) fn authorized(&mut self, key: Key, slot: SlotId) {
-        if let Some(connection) = self.connections.get_mut(&key)
-            && connection.session.begin_accept(slot)
-        {
-            connection.session.accept(self.now, slot, &Sid::new(format!("sid-{key}-{slot:?}")));
+        if let Some(connection) = self.connections.get_mut(&key) {
+            let unknown = connection.slots.get(&slot).is_some_and(|namespace| namespace.name().contains('~'));
+            // Some servers take every namespace.
+            if unknown && key % 3 > 0 {
+                connection.session.refuse(self.now, slot, r#"{"message":"Invalid namespace"}"#.into());
+            } else if connection.session.begin_accept(slot) {
+                connection.session.accept(self.now, slot, &Sid::new(format!("sid-{key}-{slot:?}")));
+            }
         }
         self.pump_session(key);
     }

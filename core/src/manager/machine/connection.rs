@@ -106,14 +106,14 @@ impl Manager {
             }
             return;
         };
-        let (stage, can_ping) = (link.stage, link.can_ping);
+        let (stage, is_probed) = (link.stage, link.is_probed());
         match stage {
             // The attempt would hang on the network that is gone.
             Stage::NeedTransport | Stage::NeedHandshake if reachable => {
                 self.end_link(Transport::Open);
                 self.retry_now();
             }
-            Stage::Ready if can_ping => self.verify(),
+            Stage::Ready if is_probed => self.verify(),
             Stage::Ready if reachable && was_unreachable => {
                 self.connection_ended(DisconnectReason::Unresponsive, None, Transport::Open);
             }
@@ -128,6 +128,12 @@ impl Manager {
         self.is_background = true;
         self.timers.cancel(Timer::Probe);
         self.start_background_grace();
+    }
+
+    pub(super) fn on_suspend(&mut self) {
+        self.on_enter_background();
+        self.timers.cancel(Timer::BackgroundGrace);
+        self.rest_in_background();
     }
 
     pub(super) fn on_enter_foreground(&mut self) {
@@ -253,10 +259,10 @@ impl Manager {
         let primary = self.config.primary_namespace.clone();
         self.timers.cancel(Timer::Authentication);
         self.timers.set(Timer::Stable, self.now + self.config.reconnect.stable_after);
-        let mut can_ping = false;
+        let mut can_probe = false;
         if let Some(link) = self.link_mut() {
             link.stage = Stage::Ready;
-            can_ping = link.can_ping;
+            can_probe = link.can_probe();
         }
         if let Some(membership) = self.namespaces.get_mut(&primary) {
             *membership = Membership::Joined { sid: sid.clone() };
@@ -274,7 +280,7 @@ impl Manager {
         self.regrade(crate::manager::grade::Grader::connected);
         self.tell(Event::Joined { namespace: primary, sid });
         self.resolve_tickets(&Ok(()));
-        if can_ping {
+        if can_probe {
             self.send_probe();
         } else {
             self.sample(sent_at);
@@ -384,7 +390,7 @@ impl Manager {
     }
 
     /// The time in the background is over.
-    pub(super) fn suspend(&mut self) {
+    pub(super) fn rest_in_background(&mut self) {
         if matches!(self.state, State::Idle | State::Suspended) {
             return;
         }

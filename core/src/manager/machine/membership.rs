@@ -76,6 +76,9 @@ impl Manager {
     }
 
     pub(super) fn on_connect_answer(&mut self, namespace: &Namespace, data: Option<&str>) {
+        if self.is_probe_answer(namespace, true) {
+            return;
+        }
         let sent_at = match self.link().map(|link| link.stage) {
             Some(Stage::NeedAnswer { sent_at }) if *namespace == self.config.primary_namespace => Some(sent_at),
             _ => None,
@@ -109,6 +112,9 @@ impl Manager {
     }
 
     pub(super) fn on_connect_error(&mut self, namespace: &Namespace, data: &str) {
+        if self.is_probe_answer(namespace, false) {
+            return;
+        }
         let error = wire::connect_error(data);
         let then_leave = match self.namespaces.get(namespace) {
             Some(Membership::NeedAnswer { then_leave, .. } | Membership::NeedLateAnswer { then_leave }) => *then_leave,

@@ -307,6 +307,10 @@ impl Manager {
                 self.enter_background(now);
                 Receipt::Done
             }
+            Command::Suspend => {
+                self.suspend(now);
+                Receipt::Done
+            }
             Command::EnterForeground => {
                 self.enter_foreground(now);
                 Receipt::Done
@@ -483,6 +487,14 @@ impl Manager {
     pub fn enter_background(&mut self, now: Timestamp) {
         self.advance(now);
         self.on_enter_background();
+        self.settle();
+    }
+
+    /// The application is about to be stopped by its system (a page that is kept for the way back, a phone whose background
+    /// time is over): as [`enter_background`](Self::enter_background), with the grace over at once.
+    pub fn suspend(&mut self, now: Timestamp) {
+        self.advance(now);
+        self.on_suspend();
         self.settle();
     }
 

@@ -10,10 +10,12 @@ use crate::{
         error::ConnectError,
         event::{Event, Output},
         ids::ConnectTicket,
-        link::{Probe, Stage},
+        link::{Link, Probe, Stage},
         status::{DisconnectReason, Quality},
         timers::Timer,
+        wire,
     },
+    socketio::{Namespace, Packet},
     time::Timestamp,
 };
 
@@ -61,7 +63,7 @@ impl Manager {
             Timer::Retry => return self.retry_now(),
             Timer::Probe => return self.send_probe(),
             Timer::ProbeTimeout => return self.probe_lost(),
-            Timer::BackgroundGrace => return self.suspend(),
+            Timer::BackgroundGrace => return self.rest_in_background(),
         };
         self.connection_ended(failed, None, Transport::Open);
     }
@@ -99,10 +101,10 @@ impl Manager {
         self.verify();
     }
 
-    /// Asks an established connection for a sign of life; any frame is one. Where there are no pings, the
-    /// heartbeat has to do.
+    /// Asks an established connection for a sign of life; any frame is one. Where it can't be asked, the heartbeat has
+    /// to do.
     pub(super) fn verify(&mut self) {
-        if self.link().is_some_and(|link| link.is_ready() && link.can_ping) {
+        if self.link().is_some_and(Link::is_probed) {
             self.timers.set(Timer::Verify, self.now + self.config.verify_timeout);
             self.send_probe();
         }
@@ -112,13 +114,34 @@ impl Manager {
     pub(super) fn send_probe(&mut self) {
         let nonce = self.ids.probes.next();
         let sent_at = self.now;
-        let Some(link) = self.link_mut().filter(|link| link.is_ready() && link.can_ping) else { return };
+        let Some(link) = self.link_mut().filter(|link| link.can_probe()) else { return };
         link.probe = Some(Probe { nonce, sent_at });
-        let connection = link.connection;
+        let (connection, can_ping) = (link.connection, link.can_ping);
         self.counters.probes += 1;
         self.timers.cancel(Timer::Probe);
         self.timers.set(Timer::ProbeTimeout, self.now + self.config.probe.timeout);
-        self.outputs.push_back(Output::Ping { connection, nonce });
+        if can_ping {
+            return self.outputs.push_back(Output::Ping { connection, nonce });
+        }
+        self.transmit_packet(&Packet::Connect { namespace: wire::probe_namespace(), data: None });
+        if let Some(link) = self.link_mut() {
+            link.asked(nonce);
+        }
+    }
+
+    /// Whether this answer to a CONNECT is one to a probe. A server that accepts the namespace is not asked again.
+    pub(super) fn is_probe_answer(&mut self, namespace: &Namespace, accepted: bool) -> bool {
+        if *namespace != wire::probe_namespace() {
+            return false;
+        }
+        let Some(nonce) = self.link_mut().and_then(|link| link.answered(accepted)) else { return false };
+        if accepted {
+            self.transmit_packet(&Packet::Disconnect { namespace: namespace.clone() });
+        }
+        self.on_pong(nonce);
+        // A late answer makes room for the next question.
+        self.schedule_probe();
+        true
     }
 
     pub(super) fn on_pong(&mut self, nonce: u64) {
@@ -149,7 +172,7 @@ impl Manager {
     /// Plans the next probe, the sooner the worse the connection is. There is none in the background.
     pub(super) fn schedule_probe(&mut self) {
         let is_probing = self.timers.is_set(Timer::ProbeTimeout);
-        if self.is_background || is_probing || !self.link().is_some_and(|link| link.is_ready() && link.can_ping) {
+        if self.is_background || is_probing || !self.link().is_some_and(Link::can_probe) {
             return;
         }
         let interval = self.config.probe.interval;

@@ -102,11 +102,11 @@ impl Manager {
     fn on_server_ping(&mut self) {
         let now = self.now;
         let Some(link) = self.link_mut() else { return };
-        let (interval, timeout, can_ping) = (link.ping_interval, link.ping_timeout, link.can_ping);
+        let (interval, timeout, is_probed) = (link.ping_interval, link.ping_timeout, link.is_probed());
         let last = link.last_ping_at.replace(now);
         self.timers.set(Timer::Heartbeat, now + interval + timeout);
         // Without probes, a ping that is late by half its timeout is the only sign of trouble.
-        if let Some(last) = last.filter(|last| !can_ping && self.woke_at.is_none_or(|woke_at| *last > woke_at))
+        if let Some(last) = last.filter(|last| !is_probed && self.woke_at.is_none_or(|woke_at| *last > woke_at))
             && now.saturating_since(last) > interval + timeout / 2
         {
             let estimate = self.latency.estimate();

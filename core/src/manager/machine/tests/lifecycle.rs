@@ -110,6 +110,36 @@ fn a_short_background_is_verified() {
 }
 
 #[test]
+fn without_pings_the_return_is_verified_by_namespace() {
+    let mut scene = Scene::with(|config| config.probe.by_namespace = true).connected();
+    scene.receive(r#"44/nexus~probe,{"message":"Invalid namespace"}"#);
+    scene.command(Command::EnterBackground).unwrap();
+    scene.pass_secs(10);
+    assert!(scene.log_of("send").is_empty(), "no probes in the background");
+    scene.command(Command::EnterForeground).unwrap();
+    assert_eq!(scene.log_of("send"), ["send 40/nexus~probe,"]);
+    scene.pass_secs(5);
+    assert_eq!(scene.log_of("status"), ["status disconnected (unresponsive)", "status reconnecting"]);
+}
+
+#[test]
+fn suspended_it_closes_at_once_and_comes_back_at_once() {
+    let mut scene = Scene::new().connected();
+    scene.command(Command::Suspend).unwrap();
+    assert_eq!(
+        scene.log(),
+        ["send 41/realtime,", "close", "left /realtime: ConnectionLost", "status disconnected (background)"]
+    );
+    assert_eq!(scene.manager.poll_timeout(), None);
+    scene.command(Command::Suspend).unwrap();
+    assert!(scene.log().is_empty());
+    scene.command(Command::EnterForeground).unwrap();
+    assert_eq!(scene.log_of("open").len(), 1);
+    scene.accept();
+    assert_eq!(scene.manager.status(), ConnectionStatus::Connected);
+}
+
+#[test]
 fn no_grace_closes_at_once() {
     let mut scene = Scene::with(|config| config.background_grace = Duration::ZERO).connected();
     scene.command(Command::EnterBackground).unwrap();

@@ -127,3 +127,74 @@ fn stats_show_levels_and_counts() {
     assert_eq!((stats.counters.frames_out, stats.counters.frames_in), (3, 3));
     assert!(stats.counters.bytes_out > 60 && stats.counters.bytes_in > 100);
 }
+
+const ASK: &str = "send 40/nexus~probe,";
+
+#[test]
+fn without_pings_a_refused_namespace_measures_the_round_trip() {
+    let mut scene = Scene::with(|config| config.probe.by_namespace = true);
+    scene.connect();
+    scene.accept();
+    assert_eq!(scene.log_of("send 40/nexus"), [ASK]);
+    assert_eq!(scene.manager.average_latency(), None, "what includes the server's authentication is no sample");
+    scene.pass(millis(40));
+    scene.receive(r#"44/nexus~probe,{"message":"Invalid namespace"}"#);
+    assert_eq!(scene.manager.average_latency(), Some(millis(40)));
+    assert_eq!(scene.manager.quality(), Quality::Excellent);
+    assert!(scene.log_of("join").is_empty(), "nobody is told of it");
+    scene.pass(millis(19_999));
+    assert!(scene.log_of("send").is_empty());
+    scene.pass(millis(1));
+    assert_eq!(scene.log_of("send"), [ASK]);
+}
+
+#[test]
+fn a_server_that_has_every_namespace_is_asked_once() {
+    let mut scene = Scene::with(|config| config.probe.by_namespace = true).connected();
+    scene.pass(millis(40));
+    scene.receive(r#"40/nexus~probe,{"sid":"made-for-nothing"}"#);
+    assert_eq!(scene.log_of("send"), ["send 41/nexus~probe,"]);
+    assert_eq!(scene.manager.average_latency(), Some(millis(40)));
+    scene.receive("2");
+    scene.log();
+    scene.pass(millis(40_000));
+    assert!(scene.log_of("send").is_empty());
+}
+
+const REFUSAL: &str = r#"44/nexus~probe,{"message":"Invalid namespace"}"#;
+
+#[test]
+fn a_late_answer_is_no_sample_and_lets_the_next_probe_go() {
+    let mut scene = Scene::with(|config| config.probe.by_namespace = true).connected();
+    scene.pass(millis(30_000));
+    assert_eq!(scene.manager.stats().counters.probes_lost, 1);
+    assert!(scene.log_of("send").is_empty(), "the first is not answered");
+    scene.receive(REFUSAL);
+    assert_eq!(scene.manager.average_latency(), None);
+    scene.pass(millis(10_000));
+    assert_eq!(scene.log_of("send"), [ASK]);
+    scene.pass(millis(60));
+    scene.receive(REFUSAL);
+    assert_eq!(scene.manager.average_latency(), Some(millis(60)));
+}
+
+#[test]
+fn there_is_one_question_at_a_time() {
+    let mut scene = Scene::with(|config| config.probe.by_namespace = true).connected();
+    scene.command(Command::EnterBackground).unwrap();
+    scene.command(Command::EnterForeground).unwrap();
+    scene.pass(millis(4_000));
+    assert!(scene.log_of("send").is_empty(), "it might be a second CONNECT of one session");
+    scene.receive(REFUSAL);
+    scene.pass(millis(20_000));
+    assert_eq!(scene.log_of("send").first().map(String::as_str), Some(ASK));
+    assert!(scene.log_of("status").is_empty(), "the answer was the sign of life");
+}
+
+#[test]
+fn an_answer_to_no_probe_breaks_the_protocol() {
+    let mut scene = Scene::with(|config| config.probe.by_namespace = true).connected();
+    scene.receive(r#"44/nexus~probe,{"message":"Invalid namespace"}"#);
+    scene.receive(r#"44/nexus~probe,{"message":"Invalid namespace"}"#);
+    assert_eq!(scene.manager.stats().counters.protocol_errors, 1);
+}

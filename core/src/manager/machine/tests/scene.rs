@@ -38,6 +38,7 @@ impl Scene {
     pub(super) fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::new("http://localhost:3000").unwrap();
         config.reconnect.jitter = 0.0;
+        config.probe.by_namespace = false;
         change(&mut config);
         Self {
             manager: Manager::new(config, 1),

@@ -35,7 +35,7 @@ impl ClientBuilder {
     }
 
     /// How many items one listener or stream may have waiting. Default: 1,024; at least 1. Nothing is allocated before
-    /// it is needed. See the [module](crate::driver#slow-and-failing-listeners).
+    /// it is needed. See the [module](crate::driver::native#slow-and-failing-listeners).
     #[must_use]
     pub fn event_buffer(mut self, items: usize) -> Self {
         self.buffers.capacity.items = items.max(1);

@@ -47,7 +47,7 @@ impl Event {
     }
 
     /// How many events this listener or stream was too slow for, just before this one. See the
-    /// [module](crate::driver#slow-and-failing-listeners).
+    /// [module](crate::driver::native#slow-and-failing-listeners).
     #[must_use]
     pub fn missed(&self) -> u64 {
         self.missed

@@ -54,7 +54,7 @@ impl Client {
         ClientBuilder::new(config)
     }
 
-    pub(in crate::driver) fn from_shared(shared: Arc<Shared>) -> Self {
+    pub(in crate::driver::native) fn from_shared(shared: Arc<Shared>) -> Self {
         Self { handle: Arc::new(Handle { shared }) }
     }
 
@@ -136,6 +136,12 @@ impl Client {
     /// The application is not visible any more. After [`Config::background_grace`] the connection is closed.
     pub fn enter_background(&self) {
         let _closed = self.shared().with_manager(Manager::enter_background);
+    }
+
+    /// The application is about to be stopped by its system: as [`enter_background`](Self::enter_background), with the
+    /// grace over at once.
+    pub fn suspend(&self) {
+        let _closed = self.shared().with_manager(Manager::suspend);
     }
 
     /// The application is visible again: checks the connection, or connects again at once.

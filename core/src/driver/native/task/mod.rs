@@ -23,7 +23,7 @@ const TURNS: usize = 16;
 /// What drives one client: carries out the manager's outputs, and tells it of transport and time.
 ///
 /// A hand-written future, so that ten thousand idle clients cost little more than their sockets.
-pub(in crate::driver) struct Task {
+pub(in crate::driver::native) struct Task {
     shared: Arc<Shared>,
     link: Link,
     timer: Option<Timer>,
@@ -54,7 +54,7 @@ struct Settled {
 }
 
 impl Task {
-    pub(in crate::driver) fn spawn(shared: &Arc<Shared>) {
+    pub(in crate::driver::native) fn spawn(shared: &Arc<Shared>) {
         // The timer needs a runtime's context, which the caller may not be in.
         let _context = shared.runtime.enter();
         let task = Self {

@@ -1,0 +1,411 @@
+import { Acks } from "./acks.js";
+import { Backlog } from "./backlog.js";
+import { Channels } from "./channels.js";
+import type { CoreClient, Hooks, Instance, Load } from "./core.js";
+import { Log } from "./debug.js";
+import { type Deferred, deferred } from "./deferred.js";
+import { ClosedError, ConfigError, ConnectError, makeError, RealtimeError, ReplyError, report } from "./errors.js";
+import type { EventBuffer } from "./iterator.js";
+import { Joins, notJoined } from "./joins.js";
+import { watchPage } from "./lifecycle.js";
+import { Listeners } from "./listeners.js";
+import { checkOptions, coreOptions, type ManagerOptions, sameOptions } from "./options.js";
+import { decode, encodeArgs } from "./payload.js";
+import { Sockets } from "./sockets.js";
+import { provideToken } from "./tokens.js";
+import type { ConnectionQuality, ConnectionStatus, DisconnectReason, Notice, TokenProvider } from "./types.js";
+
+/** A call of `connect` that waits for the WebAssembly part. Calls for the same user share it. */
+interface Start extends Deferred {
+  readonly userId: string;
+  token: string | TokenProvider;
+}
+
+/**
+ * The life of a manager: loads the core, makes its client, hands it what was kept until then, and ends with it.
+ *
+ * `connect` goes to the core no sooner than in a microtask, so that a component that is mounted, unmounted and mounted
+ * again in one breath (React's StrictMode) has one connection.
+ */
+export class Connection {
+  readonly log = new Log();
+  readonly channels = new Channels(this.log);
+  readonly acks = new Acks();
+  readonly joins = new Joins();
+  readonly iterators = new Set<EventBuffer<unknown>>();
+  readonly statusListeners = new Listeners<[status: ConnectionStatus, reason?: DisconnectReason]>();
+  readonly qualityListeners = new Listeners<[quality: ConnectionQuality]>();
+  readonly noticeListeners = new Listeners<[notice: Notice]>();
+  readonly backlog = new Backlog((notice) => this.#onNotice(notice));
+
+  options: ManagerOptions;
+  status: ConnectionStatus = "disconnected";
+  quality: ConnectionQuality = "offline";
+  /** Why nothing can be done any more. */
+  ended: RealtimeError | undefined;
+  /** The client, as soon as there is one. */
+  client: CoreClient | undefined;
+  /** The client, if what is emitted now is for its user; otherwise emits are kept. */
+  ready: CoreClient | undefined;
+  /** The user of the last `connect`. */
+  userId: string | undefined;
+
+  readonly #load: Load;
+  readonly #sockets = new Sockets();
+  readonly #tickets = new Map<number, Deferred>();
+  /** Resolved before `connect` had given the ticket. */
+  readonly #earlyTickets = new Map<number, unknown>();
+  #instance: Instance | undefined;
+  #start: Start | undefined;
+  #provider: TokenProvider | undefined;
+  #stopWatching: (() => void) | undefined;
+  #isBackground = false;
+  #isReachable = true;
+
+  constructor(load: Load, options: ManagerOptions) {
+    checkOptions(options);
+    this.#load = load;
+    this.options = options;
+  }
+
+  configure(options: ManagerOptions): void {
+    this.check();
+    const merged = { ...this.options, ...options };
+    if (sameOptions(merged, this.options)) return;
+    if (this.#start !== undefined || this.status !== "disconnected") {
+      throw new ConfigError("INVALID_OPTION", "options can't change during a connection: call `disconnect` first");
+    }
+    checkOptions(merged);
+    this.options = merged;
+    this.#dropClient();
+  }
+
+  /** Throws if the manager has ended. */
+  check(): void {
+    if (this.ended !== undefined) throw this.ended;
+  }
+
+  connect(userId: string, token: string | TokenProvider): Promise<void> {
+    const refusal = this.ended ?? refuseCredentials(userId, token);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    this.log.read();
+    if (this.#start === undefined && this.status !== "disconnected" && this.ready?.userId() === userId) {
+      return this.#call(this.ready, userId, token);
+    }
+    if (this.#start?.userId === userId) {
+      this.#start.token = token;
+      return this.#start.promise;
+    }
+    this.#cancelStart(cancelled());
+    if (this.userId !== userId) this.backlog.dropAll("another user connected");
+    this.userId = userId;
+    this.ready = undefined;
+    const start: Start = { ...deferred(), userId, token };
+    this.#start = start;
+    if (this.status === "disconnected") this.#setStatus("connecting");
+    void this.#run(start);
+    return start.promise;
+  }
+
+  disconnect(): void {
+    this.#stopWatching?.();
+    this.#stopWatching = undefined;
+    const hadStart = this.#start !== undefined;
+    this.#cancelStart(cancelled());
+    this.guard(() => this.client?.disconnect());
+    if (this.ready === undefined && this.client?.userId() === this.userId) this.ready = this.client;
+    if (hadStart) this.#setStatus("disconnected", { code: "io client disconnect", message: "io client disconnect" });
+    this.joins.failAll(notJoined("disconnected"));
+  }
+
+  close(): void {
+    if (this.ended !== undefined) return;
+    try {
+      this.disconnect();
+    } catch {
+      // It has panicked, which ends it as well.
+    }
+    if (this.ended === undefined) this.#end(new ClosedError())();
+    for (const listeners of [this.statusListeners, this.qualityListeners, this.noticeListeners]) listeners.clear();
+    this.channels.clear();
+  }
+
+  /** Leaves a namespace; one that was not asked for yet is only forgotten. */
+  leave(namespace: string): void {
+    if (this.client !== undefined) this.client.leave(namespace);
+    else if (!this.joins.wants(namespace)) throw notJoined("it was not asked for");
+    this.joins.leave(namespace);
+  }
+
+  enterBackground(): void {
+    this.#isBackground = true;
+    this.guard(() => this.client?.enterBackground());
+  }
+
+  enterForeground(): void {
+    this.#isBackground = false;
+    this.guard(() => this.client?.enterForeground());
+  }
+
+  networkChanged(isReachable: boolean): void {
+    this.#isReachable = isReachable;
+    this.log.write("connection", isReachable ? "the network is there" : "the network is gone");
+    this.guard(() => this.client?.networkChanged(isReachable));
+  }
+
+  /** Calls the core; a panic ends the manager, and is thrown as such. */
+  guard<T>(call: () => T): T {
+    try {
+      return call();
+    } catch (error) {
+      throw this.failed(error);
+    }
+  }
+
+  /** What a throw of the core means. Traps mean that it has panicked. */
+  failed(error: unknown): unknown {
+    if (error instanceof RealtimeError || this.#instance === undefined) return error;
+    if (this.#instance.panic !== undefined) return this.#instance.panic;
+    const isTrap = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
+    return isTrap ? this.#instance.kill(error.message) : error;
+  }
+
+  async #run(start: Start): Promise<void> {
+    try {
+      if (socketClass(this.options) === undefined) {
+        throw new ConfigError("INVALID_OPTION", "there is no WebSocket here: set the option `WebSocket`, in Node 20 to that of the package `ws`");
+      }
+      const instance = await this.#load();
+      // Superseded by another call meanwhile, which has settled it.
+      if (this.#start === start) this.#begin(start, instance);
+    } catch (error) {
+      this.#startFailed(start, this.failed(error));
+    }
+  }
+
+  #begin(start: Start, instance: Instance): void {
+    const client = (this.client ??= this.#makeClient(instance));
+    this.#start = undefined;
+    this.#call(client, start.userId, start.token).then(start.resolve, start.reject);
+    // Listeners have run, and may have called anything; or the call was refused.
+    if (this.#start !== undefined || this.client !== client || client.userId() !== this.userId) return;
+    this.backlog.flush(client, (waiter) => this.acks.add(waiter), (error) => this.failed(error));
+    if (this.client !== client) return;
+    this.ready = client;
+    if (this.options.lifecycle !== false && this.status !== "disconnected") this.#watch();
+  }
+
+  #startFailed(start: Start, error: unknown): void {
+    if (this.#start === start) {
+      this.#start = undefined;
+      const message = error instanceof Error ? error.message : String(error);
+      this.log.write("connection", "failed:", message);
+      if (this.client === undefined) this.#setStatus("disconnected", { code: "not loaded", message });
+    }
+    start.reject(error);
+  }
+
+  #makeClient(instance: Instance): CoreClient {
+    this.#instance = instance;
+    const client = new instance.Client(coreOptions(this.options), this.#hooks());
+    instance.owners.add(this.#onPanic);
+    // One each, which stand for all listeners.
+    const nothing = (): void => {};
+    client.addStatusListener(nothing);
+    client.addQualityListener(nothing);
+    this.joins.attach(client);
+    this.channels.attach(client);
+    if (!this.#isReachable) client.networkChanged(false);
+    if (this.#isBackground) client.enterBackground();
+    return client;
+  }
+
+  /** Gives the call to the core. */
+  #call(client: CoreClient, userId: string, token: string | TokenProvider): Promise<void> {
+    this.#provider = typeof token === "function" ? token : undefined;
+    let ticket: number;
+    try {
+      ticket = client.connect(userId, typeof token === "string" ? token : undefined);
+    } catch (error) {
+      const refusal = this.failed(error);
+      if (this.client === client) this.#setStatus(client.status());
+      return Promise.reject(refusal);
+    }
+    const call = deferred();
+    this.#tickets.set(ticket, call);
+    if (this.#earlyTickets.has(ticket)) this.#onConnectResolved(ticket, this.#earlyTickets.get(ticket));
+    this.#earlyTickets.clear();
+    return call.promise;
+  }
+
+  #cancelStart(error: RealtimeError): void {
+    this.#start?.reject(error);
+    this.#start = undefined;
+  }
+
+  #watch(): void {
+    this.#stopWatching ??= watchPage({
+      network: (isReachable) => this.networkChanged(isReachable),
+      shown: () => this.enterForeground(),
+      suspended: () => this.guard(() => this.client?.suspend()),
+    });
+  }
+
+  #hooks(): Hooks {
+    return {
+      error: makeError,
+      connectResolved: (ticket, error) => this.#onConnectResolved(ticket, error),
+      ackResolved: (id, error, args, attachments) => this.acks.resolved(id, error, args, attachments),
+      receive: (handlers, args, attachments, reply) => this.#onReceive(handlers, args, attachments, reply),
+      status: (_handlers, status, reason) => this.#setStatus(status, reason),
+      quality: (_handlers, quality) => this.#setQuality(quality),
+      needToken: (request, reason) => this.#onNeedToken(request, reason),
+      notice: (notice) => this.#onNotice(notice),
+      openSocket: (url) => this.#sockets.open(socketClass(this.options)!, url),
+    };
+  }
+
+  #onReceive(handlers: Function[], text: string, attachments: Uint8Array[] | undefined, reply: number | undefined): void {
+    let args: unknown[];
+    try {
+      args = decode(text, attachments);
+    } catch (error) {
+      report(error);
+      return;
+    }
+    if (reply !== undefined) args.push((...values: unknown[]) => this.#reply(reply, values));
+    for (let index = 0; index < handlers.length; index++) handlers[index]!(args);
+  }
+
+  #reply(reply: number, values: unknown[]): void {
+    this.check();
+    const packed = encodeReply(values);
+    this.guard(() =>
+      typeof packed === "string"
+        ? this.client?.reply(reply, packed, undefined)
+        : this.client?.reply(reply, packed.text, packed.attachments),
+    );
+  }
+
+  #onConnectResolved(ticket: number, error: unknown): void {
+    const call = this.#tickets.get(ticket);
+    if (call === undefined) {
+      this.#earlyTickets.set(ticket, error);
+      return;
+    }
+    this.#tickets.delete(ticket);
+    if (error === undefined) call.resolve();
+    else call.reject(error);
+  }
+
+  #onNeedToken(request: number, reason: "connecting" | "rejected"): void {
+    const { client } = this;
+    if (client === undefined) return;
+    this.log.write("connection", "asks for a token:", reason);
+    provideToken(this.#provider, reason, client, request, () => this.client === client).catch((error: unknown) =>
+      report(this.failed(error)),
+    );
+  }
+
+  #onNotice(notice: Notice): void {
+    if (this.log.connection) {
+      const { type, ...figures } = notice;
+      this.log.write("connection", type, figures);
+    }
+    this.joins.notice(notice);
+    this.noticeListeners.tell(notice);
+  }
+
+  #setStatus(status: ConnectionStatus, reason?: DisconnectReason): void {
+    if (this.status === status) return;
+    this.status = status;
+    this.log.write("connection", status, ...(reason ? [`(${reason.message})`] : []));
+    if (reason === undefined) this.statusListeners.tell(status);
+    else this.statusListeners.tell(status, reason);
+    if (status === "disconnected" && reason?.code !== "background") {
+      // A search that goes on says so in the same breath.
+      queueMicrotask(() => {
+        if (this.status === "disconnected") this.joins.failAll(notJoined(reason?.message ?? "disconnected"));
+      });
+    }
+  }
+
+  #setQuality(quality: ConnectionQuality): void {
+    if (this.quality === quality) return;
+    this.quality = quality;
+    this.log.write("quality", quality);
+    this.qualityListeners.tell(quality);
+  }
+
+  readonly #onPanic = (error: RealtimeError): (() => void) => this.#end(error);
+
+  /** Ends everything, at once; what is given tells of it, and may run the application's code. */
+  #end(error: RealtimeError): () => void {
+    this.ended = error;
+    this.#stopWatching?.();
+    this.#stopWatching = undefined;
+    this.#dropClient();
+    return () => {
+      this.#cancelStart(error);
+      for (const call of this.#tickets.values()) call.reject(error);
+      this.#tickets.clear();
+      this.backlog.dropAll(error.message, error);
+      this.acks.failAll(error);
+      this.joins.failAll(error);
+      for (const iterator of [...this.iterators]) iterator.finish(error instanceof ClosedError ? undefined : error);
+      this.#setQuality("offline");
+      this.#setStatus("disconnected", { code: "panicked", message: error.message });
+    };
+  }
+
+  /** Parts with the client. It is closed, unless it has panicked. */
+  #dropClient(): void {
+    const client = this.client;
+    const instance = this.#instance;
+    this.client = this.ready = this.#instance = undefined;
+    this.channels.detach();
+    instance?.owners.delete(this.#onPanic);
+    if (client === undefined || instance === undefined) return;
+    if (instance.panic !== undefined) {
+      this.#sockets.abandon();
+      return;
+    }
+    try {
+      client.close();
+    } catch (error) {
+      instance.kill(String(error));
+    }
+    // Not now: one of its calls may be on the stack.
+    queueMicrotask(() => {
+      if (instance.panic === undefined) client.free();
+    });
+  }
+}
+
+function refuseCredentials(userId: unknown, token: unknown): ConnectError | undefined {
+  if (typeof userId !== "string" || userId === "") {
+    return new ConnectError("INVALID_USER_ID", "the user id is not a text, or empty");
+  }
+  if ((typeof token !== "string" && typeof token !== "function") || token === "") {
+    return new ConnectError("TOKEN_UNAVAILABLE", "the token is neither a text nor a function that gives one", {
+      requiresSignIn: true,
+    });
+  }
+  return undefined;
+}
+
+function encodeReply(values: unknown[]): ReturnType<typeof encodeArgs> {
+  try {
+    return encodeArgs(values);
+  } catch (cause) {
+    throw new ReplyError("NOT_ENCODABLE", (cause as Error).message, { cause });
+  }
+}
+
+function cancelled(): ConnectError {
+  return new ConnectError("CANCELLED", "cancelled by a later call");
+}
+
+function socketClass(options: ManagerOptions): (new (url: string) => unknown) | undefined {
+  return options.WebSocket ?? (globalThis.WebSocket as typeof WebSocket | undefined);
+}

@@ -1,0 +1,77 @@
+/** The contract with the WebAssembly part: what `generated/` exports, and what it calls. Nothing here is public. */
+import type { ErrorDetails, ErrorKind, PanickedError } from "./errors.js";
+import type { ConnectionQuality, ConnectionStatus, DisconnectReason, Notice, QueuedMessage, Stats } from "./types.js";
+
+/** `Client` of the generated code. Durations in milliseconds. */
+export interface CoreClient {
+  /** `undefined`: `needToken` is called. Gives a ticket for `connectResolved`. */
+  connect(userId: string, token: string | undefined): number;
+  provideToken(request: number, token: string): void;
+  refuseToken(request: number, message: string, isFinal: boolean): void;
+  disconnect(): void;
+  close(): void;
+  /** `true`: it is joined already. */
+  join(namespace: string): boolean;
+  leave(namespace: string): void;
+  isJoined(namespace: string): boolean;
+  on(namespace: string, event: string, handler: Function, once: boolean): number;
+  off(namespace: string, event: string, listener: number): boolean;
+  addStatusListener(handler: Function): number;
+  addQualityListener(handler: Function): number;
+  /** `ttl`: NaN for the default. `ack`: NaN for none, negative for the default timeout. Gives `id * 4 + outcome`. */
+  emit(
+    namespace: string,
+    event: string,
+    args: string,
+    attachments: Uint8Array[] | undefined,
+    volatile: boolean,
+    ttl: number,
+    ack: number,
+  ): number;
+  reply(reply: number, args: string, attachments: Uint8Array[] | undefined): void;
+  cancel(message: number): "unsent" | "wait" | undefined;
+  queue(): QueuedMessage[];
+  status(): ConnectionStatus;
+  averageLatency(): number | undefined;
+  stats(): Stats;
+  userId(): string | undefined;
+  networkChanged(reachable: boolean): void;
+  enterBackground(): void;
+  enterForeground(): void;
+  suspend(): void;
+  free(): void;
+}
+
+/** What the WebAssembly part calls. It calls at any time, but never while it holds a lock: anything may be called back. */
+export interface Hooks {
+  error(kind: ErrorKind, code: string, message: string, details: ErrorDetails | undefined): unknown;
+  connectResolved(ticket: number, error: unknown): void;
+  ackResolved(message: number, error: unknown, args: string | undefined, attachments: Uint8Array[] | undefined): void;
+  receive(
+    handlers: Function[],
+    args: string,
+    attachments: Uint8Array[] | undefined,
+    reply: number | undefined,
+  ): void;
+  status(handlers: Function[], status: ConnectionStatus, reason: DisconnectReason | undefined): void;
+  quality(handlers: Function[], quality: ConnectionQuality): void;
+  needToken(request: number, reason: "connecting" | "rejected"): void;
+  notice(notice: Notice): void;
+  openSocket(url: string): WebSocket;
+}
+
+export type CoreClientClass = new (options: object, hooks: Hooks) => CoreClient;
+
+/** One instance of the WebAssembly module: all its managers live and die together. */
+export interface Instance {
+  readonly Client: CoreClientClass;
+  /** Set when it has panicked: nothing of it may be called any more. */
+  readonly panic: PanickedError | undefined;
+  /** Each ends itself at once in a panic, without calling anybody, and gives what tells of it. */
+  readonly owners: Set<(error: PanickedError) => () => void>;
+  /** Declares it dead. */
+  kill(message: string): PanickedError;
+}
+
+/** Gives an instance that works, loading the module if that has not been done. A failure is not remembered. */
+export type Load = () => Promise<Instance>;

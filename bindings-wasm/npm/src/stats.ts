@@ -1,0 +1,47 @@
+import type { Counters, Stats } from "./types.js";
+
+const NO_COUNTERS: Counters = {
+  attempts: 0,
+  connects: 0,
+  reconnects: 0,
+  losses: 0,
+  framesOut: 0,
+  bytesOut: 0,
+  framesIn: 0,
+  bytesIn: 0,
+  eventsOut: 0,
+  eventsIn: 0,
+  emitsRefused: 0,
+  volatileDropped: 0,
+  messagesDropped: 0,
+  acksReceived: 0,
+  acksTimedOut: 0,
+  acksUnknown: 0,
+  repliesEvicted: 0,
+  eventsAfterLeave: 0,
+  protocolErrors: 0,
+  staleTransportEvents: 0,
+  probes: 0,
+  probesLost: 0,
+  sleeps: 0,
+  tokensRequested: 0,
+};
+
+/** The figures of a manager that has not connected yet. */
+export const NO_STATS: Stats = {
+  status: "disconnected",
+  quality: "offline",
+  averageLatency: undefined,
+  smoothedLatency: undefined,
+  p95Latency: undefined,
+  queuedMessages: 0,
+  queuedBytes: 0,
+  pendingAcks: 0,
+  pendingReplies: 0,
+  namespaces: 0,
+  joinedNamespaces: 0,
+  unsentBytes: 0,
+  failedAttempts: 0,
+  listeners: 0,
+  counters: NO_COUNTERS,
+};

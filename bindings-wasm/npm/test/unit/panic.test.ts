@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { PanickedError } from "../../src/errors.ts";
+import { FakeClient, type FakeSocket, failureOf, harness, settled } from "./fake.ts";
+
+test("a trap ends the manager: what waits is rejected, sockets are closed, every call is refused", async () => {
+  const { manager, connected, instance } = harness();
+  const client = await connected();
+  const socket = client.hooks.openSocket("ws://localhost:1/") as unknown as FakeSocket;
+  const acked = manager.emitWithAck("chat", "a");
+  const joining = manager.join("chat");
+  const events = manager.events("chat", "news");
+  const next = events.next();
+  const idle = manager.events("chat", "news");
+  const reasons: unknown[] = [];
+  manager.addStatusListener((status, reason) => reasons.push([status, reason?.code]));
+  client.failNext = new WebAssembly.RuntimeError("unreachable");
+  assert.throws(() => manager.emit("chat", "b"), PanickedError);
+  const failures = await Promise.all([acked, joining, next, idle.next()].map(failureOf));
+  assert.deepEqual(failures, [instance.panic, instance.panic, instance.panic, instance.panic]);
+  assert.equal((await idle.next()).done, true);
+  assert.deepEqual(reasons, [["disconnected", "panicked"]]);
+  assert.ok(socket.isClosed);
+  assert.deepEqual([socket.onopen, socket.onmessage, socket.onclose], [null, null, null]);
+  assert.equal(client.of("close").length, 0, "a dead instance is not called");
+  await settled();
+  assert.equal(client.isFreed, false);
+  for (const call of [
+    () => manager.emit("chat", "a"),
+    () => manager.on("chat", "news", () => {}),
+    () => manager.networkChanged(true),
+    () => manager.configure({}),
+  ]) {
+    assert.throws(call, PanickedError);
+  }
+  assert.ok((await failureOf(manager.connect("ada", "secret"))) instanceof PanickedError);
+  manager.off("chat", "news");
+  manager.removeStatusListener(() => {});
+  manager.disconnect();
+  manager.close();
+  assert.equal(manager.getConnectionStatus(), "disconnected");
+  assert.equal(manager.getAverageLatency(), null);
+});
+
+test("a panic that a callback of the platform ran into ends all managers of the instance", async () => {
+  const { manager, connected, instance } = harness();
+  await connected();
+  const acked = manager.emitWithAck("chat", "a");
+  instance.kill("out of range");
+  assert.throws(() => manager.emit("chat", "a"), /out of range/);
+  assert.ok((await failureOf(acked)) instanceof PanickedError);
+});
+
+test("a trap while a call of connect is handed over", async (context) => {
+  const { manager, instance } = harness();
+  context.mock.method(FakeClient.prototype, "connect", () => {
+    throw new WebAssembly.RuntimeError("unreachable");
+  });
+  assert.ok((await failureOf(manager.connect("ada", "secret"))) instanceof PanickedError);
+  assert.ok(instance.panic);
+});
+
+test("traps when closing stay inside", async () => {
+  const { manager, connected, instance } = harness();
+  const client = await connected();
+  manager.disconnect();
+  client.failNext = new WebAssembly.RuntimeError("unreachable");
+  manager.close();
+  assert.ok(instance.panic);
+  assert.throws(() => manager.emit("chat", "a"), PanickedError);
+  await settled();
+  assert.equal(client.isFreed, false);
+});
+
+test("other errors of the platform are not panics", async () => {
+  const { manager, connected, instance } = harness();
+  const client = await connected();
+  client.failNext = new TypeError("of the platform");
+  assert.throws(() => manager.emit("chat", "a"), TypeError);
+  assert.equal(instance.panic, undefined);
+  assert.equal(manager.emit("chat", "a"), "transmitted");
+});

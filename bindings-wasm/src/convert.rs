@@ -1,0 +1,127 @@
+//! What the manager tells and shows, as plain objects.
+
+use bytes::Bytes;
+use js_sys::{Array, Uint8Array};
+use nexus_core::{
+    manager::{DisconnectReason, DroppedMessage, LeaveReason, QueuedMessage, Stats},
+    socketio::{EncodeError, Namespace, Payload, Sid},
+    time::Timestamp,
+};
+use wasm_bindgen::prelude::*;
+
+use crate::object::{Fields, millis};
+
+/// Arguments as the package hands them in: the text of a JSON array, and what its placeholders stand for.
+pub(crate) fn payload(args: String, attachments: Option<Vec<Uint8Array>>) -> Result<Payload, EncodeError> {
+    let attachments = attachments.unwrap_or_default().iter().map(|bytes| Bytes::from(bytes.to_vec())).collect();
+    Payload::from_json(args.into(), attachments)
+}
+
+/// The text of a JSON array of all arguments.
+pub(crate) fn args(payload: &Payload) -> String {
+    let raw = payload.raw_args();
+    let mut text = String::with_capacity(raw.len() + 2);
+    text.push('[');
+    text.push_str(raw);
+    text.push(']');
+    text
+}
+
+pub(crate) fn attachments(payload: &Payload) -> Option<Array> {
+    let attachments = payload.attachments();
+    (!attachments.is_empty()).then(|| attachments.iter().map(|bytes| Uint8Array::from(&bytes[..])).collect())
+}
+
+/// Namespaces go out without their slash.
+pub(crate) fn name(namespace: &Namespace) -> &str {
+    let name = namespace.as_str();
+    if name == "/" { name } else { name.strip_prefix('/').unwrap_or(name) }
+}
+
+pub(crate) fn reason(reason: &DisconnectReason) -> JsValue {
+    Fields::default().set("code", reason.as_str()).set("message", reason.to_string()).into()
+}
+
+pub(crate) fn joined(namespace: &Namespace, sid: &Sid) -> JsValue {
+    Fields::default().set("type", "joined").set("namespace", name(namespace)).set("sid", sid.as_str()).into()
+}
+
+pub(crate) fn join_failed(namespace: &Namespace, error: JsValue) -> JsValue {
+    Fields::default().set("type", "joinFailed").set("namespace", name(namespace)).set("error", error).into()
+}
+
+pub(crate) fn left(namespace: &Namespace, reason: LeaveReason) -> JsValue {
+    let reason = match reason {
+        LeaveReason::ClientLeft => "clientLeft",
+        LeaveReason::ServerDisconnect => "serverDisconnect",
+        _ => "connectionLost",
+    };
+    Fields::default().set("type", "left").set("namespace", name(namespace)).set("reason", reason).into()
+}
+
+pub(crate) fn retry_scheduled(failed_attempts: u32, delay: std::time::Duration, last: &DisconnectReason) -> JsValue {
+    Fields::default()
+        .set("type", "retryScheduled")
+        .set("failedAttempts", failed_attempts)
+        .set("delay", millis(delay))
+        .set("reason", reason(last))
+        .into()
+}
+
+pub(crate) fn dropped(dropped: &DroppedMessage) -> JsValue {
+    Fields::default()
+        .set("type", "messageDropped")
+        .set("id", dropped.message.as_u64() as f64)
+        .set("namespace", name(&dropped.namespace))
+        .set("event", &*dropped.event)
+        .set("reason", dropped.reason.to_string())
+        .into()
+}
+
+pub(crate) fn queued(message: &QueuedMessage<'_>, now: Timestamp) -> JsValue {
+    Fields::default()
+        .set("id", message.message.as_u64() as f64)
+        .set("namespace", name(message.namespace))
+        .set("event", &**message.event)
+        .set_count("bytes", message.bytes)
+        .set("expiresIn", millis(message.expires_at.saturating_since(now)))
+        .set("awaitsAck", message.awaits_ack)
+        .into()
+}
+
+pub(crate) fn stats(stats: &Stats, listeners: usize) -> JsValue {
+    Fields::default()
+        .set("status", stats.status.as_str())
+        .set("quality", stats.quality.as_str())
+        .set_millis("averageLatency", stats.average_latency)
+        .set_millis("smoothedLatency", stats.smoothed_latency)
+        .set_millis("p95Latency", stats.p95_latency)
+        .set_count("queuedMessages", stats.queued_messages)
+        .set_count("queuedBytes", stats.queued_bytes)
+        .set_count("pendingAcks", stats.pending_acks)
+        .set_count("pendingReplies", stats.pending_replies)
+        .set_count("namespaces", stats.namespaces)
+        .set_count("joinedNamespaces", stats.joined_namespaces)
+        .set_count("unsentBytes", stats.unsent_bytes)
+        .set("failedAttempts", stats.failed_attempts)
+        .set_count("listeners", listeners)
+        .set("counters", counters(stats))
+        .into()
+}
+
+fn counters(stats: &Stats) -> JsValue {
+    let all = stats.counters.iter();
+    all.fold(Fields::default(), |fields, (name, count)| fields.set(&camel_case(name), count as f64)).into()
+}
+
+/// `frames_out` is `framesOut`.
+fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |mut text, word| {
+        let mut letters = word.chars();
+        text.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        text.push_str(letters.as_str());
+        text
+    })
+}

@@ -1,0 +1,67 @@
+//! What the shell calls in JavaScript.
+
+use js_sys::{Array, Function};
+use nexus_core::driver::web::WebSocket;
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** What the package gives the shell to call. Whatever one of them throws is dropped. */
+export interface Hooks {
+  /** Makes what is thrown or handed over. */
+  error(kind: string, code: string, message: string, details: object | undefined): unknown;
+  connectResolved(ticket: number, error: unknown): void;
+  /** `args`: the text of a JSON array. */
+  ackResolved(message: number, error: unknown, args: string | undefined, attachments: Uint8Array[] | undefined): void;
+  /** `args`: the text of a JSON array. */
+  receive(handlers: Function[], args: string, attachments: Uint8Array[] | undefined, reply: number | undefined): void;
+  status(handlers: Function[], status: string, reason: { code: string; message: string } | undefined): void;
+  quality(handlers: Function[], quality: string): void;
+  needToken(request: number, reason: "connecting" | "rejected"): void;
+  notice(notice: object): void;
+  openSocket(url: string): WebSocket;
+}
+"#;
+
+#[wasm_bindgen]
+extern "C" {
+    /// The functions of the package.
+    #[wasm_bindgen(typescript_type = "Hooks")]
+    pub type Hooks;
+
+    #[wasm_bindgen(method, structural)]
+    pub(crate) fn error(this: &Hooks, kind: &str, code: &str, message: &str, details: &JsValue) -> JsValue;
+    #[wasm_bindgen(method, structural, catch, js_name = connectResolved)]
+    pub(crate) fn connect_resolved(this: &Hooks, ticket: f64, error: &JsValue) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, structural, catch, js_name = ackResolved)]
+    pub(crate) fn ack_resolved(
+        this: &Hooks,
+        message: f64,
+        error: &JsValue,
+        args: Option<&str>,
+        attachments: Option<Array>,
+    ) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, structural, catch)]
+    pub(crate) fn receive(
+        this: &Hooks,
+        handlers: &Array,
+        args: &str,
+        attachments: Option<Array>,
+        reply: Option<f64>,
+    ) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, structural, catch)]
+    pub(crate) fn status(this: &Hooks, handlers: &Array, status: &str, reason: &JsValue) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, structural, catch)]
+    pub(crate) fn quality(this: &Hooks, handlers: &Array, quality: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, structural, catch, js_name = needToken)]
+    pub(crate) fn need_token(this: &Hooks, request: f64, reason: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, structural, catch)]
+    pub(crate) fn notice(this: &Hooks, notice: &JsValue) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, structural, catch, js_name = openSocket)]
+    pub(crate) fn open_socket(this: &Hooks, url: &str) -> Result<WebSocket, JsValue>;
+}
+
+/// Handlers as JavaScript gets them.
+pub(crate) fn functions(targets: &[Function]) -> Array {
+    targets.iter().collect()
+}

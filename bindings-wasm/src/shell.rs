@@ -1,0 +1,105 @@
+//! What the driver tells, on to JavaScript.
+
+use std::{cell::RefCell, rc::Rc};
+
+use js_sys::Function;
+use nexus_core::{
+    client::{self, Targets},
+    driver::web::{Application, WebSocket},
+    manager::{Event, ReceivedEvent, TokenReason, TokenRequest},
+    socketio::Payload,
+};
+use wasm_bindgen::prelude::*;
+
+use crate::{
+    convert,
+    errors::Failure,
+    hooks::{Hooks, functions},
+};
+
+pub(crate) type Listeners = client::Listeners<Function, Function, Function>;
+
+/// Who listens, and how JavaScript is called. What a hook throws is dropped: it is the package's own, and nothing here
+/// could do better.
+pub(crate) struct Shell {
+    pub(crate) hooks: Hooks,
+    pub(crate) listeners: RefCell<Listeners>,
+}
+
+impl Shell {
+    pub(crate) fn new(hooks: Hooks) -> Rc<Self> {
+        Rc::new(Self { hooks, listeners: RefCell::default() })
+    }
+
+    fn received(&self, received: &ReceivedEvent) {
+        let targets: Targets<Function> =
+            self.listeners.borrow_mut().event_targets(&received.namespace, &received.event);
+        if targets.is_empty() {
+            return;
+        }
+        let (args, attachments) = (convert::args(&received.payload), convert::attachments(&received.payload));
+        let reply = received.reply.map(|reply| reply.as_u64() as f64);
+        let _thrown = self.hooks.receive(&functions(&targets), &args, attachments, reply);
+    }
+
+    fn ack_resolved(&self, message: f64, result: Result<Payload, nexus_core::manager::AckError>) {
+        let _thrown = match result {
+            Ok(payload) => {
+                let args = convert::args(&payload);
+                self.hooks.ack_resolved(message, &JsValue::UNDEFINED, Some(&args), convert::attachments(&payload))
+            }
+            Err(error) => {
+                let error = Failure::from(error).into_js(&self.hooks);
+                self.hooks.ack_resolved(message, &error, None, None)
+            }
+        };
+    }
+}
+
+impl Application for Shell {
+    fn handle_event(&self, event: Event) {
+        let notice = match event {
+            Event::Received(received) => return self.received(&received),
+            Event::AckResolved { message, result } => return self.ack_resolved(message.as_u64() as f64, result),
+            Event::Status(change) => {
+                let targets = self.listeners.borrow().status().targets();
+                let reason = change.reason.as_ref().map_or(JsValue::UNDEFINED, convert::reason);
+                let _thrown = self.hooks.status(&functions(&targets), change.status.as_str(), &reason);
+                return;
+            }
+            Event::Quality(quality) => {
+                let targets = self.listeners.borrow().quality().targets();
+                let _thrown = self.hooks.quality(&functions(&targets), quality.as_str());
+                return;
+            }
+            Event::ConnectResolved { ticket, result } => {
+                let error = result.err().map_or(JsValue::UNDEFINED, |error| Failure::from(error).into_js(&self.hooks));
+                let _thrown = self.hooks.connect_resolved(ticket.as_u64() as f64, &error);
+                return;
+            }
+            Event::RetryScheduled { failed_attempts, delay, reason } => {
+                convert::retry_scheduled(failed_attempts, delay, &reason)
+            }
+            Event::Joined { namespace, sid } => convert::joined(&namespace, &sid),
+            Event::JoinFailed { namespace, error } => {
+                convert::join_failed(&namespace, Failure::from(error).into_js(&self.hooks))
+            }
+            Event::Left { namespace, reason } => convert::left(&namespace, reason),
+            Event::MessageDropped(dropped) => convert::dropped(&dropped),
+            _ => return,
+        };
+        let _thrown = self.hooks.notice(&notice);
+    }
+
+    fn need_token(&self, request: TokenRequest, reason: TokenReason) {
+        let reason = match reason {
+            TokenReason::Rejected => "rejected",
+            _ => "connecting",
+        };
+        let _thrown = self.hooks.need_token(request.as_u64() as f64, reason);
+    }
+
+    fn open_socket(&self, url: &str) -> Result<WebSocket, JsValue> {
+        self.hooks.open_socket(url)
+    }
+}

@@ -1,0 +1,41 @@
+use std::{cell::Cell, time::Duration};
+
+use wasm_bindgen::prelude::*;
+
+use crate::time::Timestamp;
+
+/// How far wall-clock time may run ahead of monotonic time before that counts as sleep.
+const SLEEP_TOLERANCE_MS: f64 = 5000.0;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = performance, js_name = now)]
+    fn performance_now() -> f64;
+}
+
+/// The driver's time: the host's monotonic clock, from when this was made.
+#[derive(Debug)]
+pub(super) struct Clock {
+    origin: f64,
+    /// Wall-clock time less monotonic time, as of the last look.
+    ahead: Cell<f64>,
+}
+
+impl Clock {
+    pub(super) fn start() -> Self {
+        let now = performance_now();
+        Self { origin: now, ahead: Cell::new(js_sys::Date::now() - now) }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        let millis = performance_now() - self.origin;
+        // Microseconds are the finest that hosts give. A negative or absurd number saturates.
+        Timestamp::from(Duration::from_micros((millis * 1000.0) as u64))
+    }
+
+    /// Whether the machine slept since the last call: in some hosts monotonic time stands still meanwhile.
+    pub(super) fn slept(&self) -> bool {
+        let ahead = js_sys::Date::now() - performance_now();
+        ahead - self.ahead.replace(ahead) >= SLEEP_TOLERANCE_MS
+    }
+}

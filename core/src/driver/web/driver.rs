@@ -1,0 +1,208 @@
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+    rc::{Rc, Weak},
+    time::Duration,
+};
+
+use wasm_bindgen::JsValue;
+
+use super::{
+    clock::Clock,
+    socket::{Socket, WebSocket, text_of},
+    timer::Timer,
+};
+use crate::{
+    manager::{
+        Config, ConnectionId, Event, Manager, Output, TokenReason, TokenRequest, TransportEvent, TransportFailure,
+        TransportFailureKind, TransportRequest,
+    },
+    time::Timestamp,
+};
+
+/// How long a host that takes no more is left alone before its buffer is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// What is above a driver. Its methods are called outside of any borrow, and may call the driver.
+pub trait Application {
+    /// Is told what happened, in order.
+    fn handle_event(&self, event: Event);
+
+    /// Is asked for a token; [`Manager::provide_token`] takes the answer, now or later.
+    fn need_token(&self, request: TokenRequest, reason: TokenReason);
+
+    /// Opens a WebSocket. Default: with the host's global constructor.
+    ///
+    /// # Errors
+    /// What the constructor throws, or says of there being none.
+    fn open_socket(&self, url: &str) -> Result<WebSocket, JsValue> {
+        WebSocket::new(url)
+    }
+}
+
+/// Drives one client. Clones are handles of the same one; when the last is dropped, socket and timer are closed.
+#[derive(Clone)]
+pub struct Driver {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    manager: RefCell<Manager>,
+    application: Rc<dyn Application>,
+    socket: RefCell<Option<(ConnectionId, Socket)>>,
+    clock: Clock,
+    timer: Timer,
+    /// Outputs are being carried out, further up the stack. New ones are left to that.
+    running: Cell<bool>,
+}
+
+impl Driver {
+    /// A client at rest. The application is shared with whoever made it.
+    pub fn new(config: Config, application: Rc<dyn Application>) -> Self {
+        // Jitter has to differ between clients, not to be secret.
+        let seed = (js_sys::Math::random().to_bits() << 8) ^ js_sys::Date::now().to_bits();
+        let inner = Rc::new_cyclic(|weak: &Weak<Inner>| {
+            let due = weak.clone();
+            Inner {
+                manager: RefCell::new(Manager::new(config, seed)),
+                application,
+                socket: RefCell::new(None),
+                clock: Clock::start(),
+                timer: Timer::new(move || {
+                    if let Some(inner) = due.upgrade() {
+                        inner.handle_timeout();
+                    }
+                }),
+                running: Cell::new(false),
+            }
+        });
+        Self { inner }
+    }
+
+    /// Has the manager do something, and carries out what follows. The closure must not call the driver.
+    pub fn with_manager<R>(&self, act: impl FnOnce(&mut Manager, Timestamp) -> R) -> R {
+        let now = self.inner.clock.now();
+        let result = act(&mut self.inner.manager.borrow_mut(), now);
+        self.inner.carry_out();
+        result
+    }
+
+    /// The time of now, as the manager is given it.
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Looks at the manager.
+    pub fn read<R>(&self, look: impl FnOnce(&Manager) -> R) -> R {
+        look(&self.inner.manager.borrow())
+    }
+}
+
+impl Inner {
+    fn handle_timeout(self: &Rc<Self>) {
+        self.timer.fired();
+        let now = self.clock.now();
+        let mut manager = self.manager.borrow_mut();
+        if self.clock.slept() {
+            manager.woke(now);
+        }
+        manager.handle_timeout(now);
+        drop(manager);
+        self.carry_out();
+    }
+
+    fn report(self: &Rc<Self>, connection: ConnectionId, event: TransportEvent) {
+        let is_over = matches!(event, TransportEvent::Closed { .. } | TransportEvent::Failed(_));
+        self.manager.borrow_mut().handle_transport(self.clock.now(), connection, event);
+        if is_over {
+            self.hang_up(connection);
+        }
+        self.carry_out();
+    }
+
+    /// Does what the manager says until it says nothing more.
+    fn carry_out(self: &Rc<Self>) {
+        if self.running.replace(true) {
+            return;
+        }
+        loop {
+            let output = self.manager.borrow_mut().poll_output();
+            match output {
+                Some(output) => self.carry_out_one(output),
+                None if self.report_flushed() => {}
+                None => break,
+            }
+        }
+        self.running.set(false);
+        let now = self.clock.now();
+        let look_again =
+            self.socket.borrow().as_ref().filter(|(_, socket)| socket.is_behind()).map(|_| now + LOOK_AGAIN);
+        let deadline = self.manager.borrow().poll_timeout().into_iter().chain(look_again).min();
+        self.timer.arm(deadline, now);
+    }
+
+    fn carry_out_one(self: &Rc<Self>, output: Output) {
+        match output {
+            Output::Connect { connection, request } => self.connect(connection, &request),
+            Output::Transmit { connection, frame } => {
+                let socket = self.socket.borrow();
+                let sent = socket.as_ref().filter(|(of, _)| *of == connection).map(|(_, socket)| socket.send(&frame));
+                drop(socket);
+                if let Some(Err(failure)) = sent {
+                    self.hang_up(connection);
+                    self.fail(connection, failure);
+                }
+            }
+            Output::Close { connection } => self.hang_up(connection),
+            Output::NeedToken { request, reason } => self.application.need_token(request, reason),
+            Output::Event(event) => self.application.handle_event(event),
+            // Scripts can't send pings, which `Opened` said.
+            Output::Ping { .. } => {}
+        }
+    }
+
+    fn connect(self: &Rc<Self>, connection: ConnectionId, request: &TransportRequest) {
+        let raw = match self.application.open_socket(&request.url) {
+            Ok(raw) => raw,
+            Err(error) => {
+                return self.fail(connection, TransportFailure::new(TransportFailureKind::Unknown, text_of(&error)));
+            }
+        };
+        let weak = Rc::downgrade(self);
+        let socket = Socket::new(raw, request.max_frame_bytes, move |event| {
+            if let Some(inner) = weak.upgrade() {
+                inner.report(connection, event);
+            }
+        });
+        let _given_up = self.socket.replace(Some((connection, socket)));
+    }
+
+    /// The manager hears of a failure, and what follows is carried out by the loop that is running.
+    fn fail(&self, connection: ConnectionId, failure: TransportFailure) {
+        self.manager.borrow_mut().handle_transport(self.clock.now(), connection, TransportEvent::Failed(failure));
+    }
+
+    fn hang_up(&self, connection: ConnectionId) {
+        let given_up = self.socket.borrow_mut().take_if(|(of, _)| *of == connection);
+        drop(given_up);
+    }
+
+    /// Whether the manager was told that the host took frames.
+    fn report_flushed(&self) -> bool {
+        let flushed = self.socket.borrow().as_ref().map(|(connection, socket)| (*connection, socket.take_flushed()));
+        match flushed {
+            Some((connection, frames)) if frames > 0 => {
+                let event = TransportEvent::Flushed { frames };
+                self.manager.borrow_mut().handle_transport(self.clock.now(), connection, event);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").finish_non_exhaustive()
+    }
+}

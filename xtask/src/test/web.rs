@@ -1,0 +1,74 @@
+//! The tests of the web package, which Node runs, and the examples that use it.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use crate::artifacts::{self, Program};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::setup;
+use crate::stages::{Outcome, Report};
+use crate::web::{self, Web};
+
+use super::node::Closing;
+use super::programs::counted;
+
+/// Folders that have tests, beside the package's own.
+const TESTS: &str = "tests/web";
+/// A folder that is built to see that it can be; the demo page has been built already.
+const EXAMPLE: &str = "examples/react";
+
+/// Installs the npm packages of everything that is tested.
+///
+/// # Errors
+/// One line that says what cannot be installed.
+pub(super) fn install(context: &Context, path: &OsStr) -> Result<(), Failure> {
+    web::install(context, path)?;
+    [TESTS, EXAMPLE].iter().try_for_each(|folder| match existing(context, folder) {
+        Some(folder) => setup::packages(context, &folder, path),
+        None => Ok(()),
+    })
+}
+
+/// One stage for each folder.
+pub(super) fn run(context: &Context, report: &mut Report, web: &Web, chromium: &Path, programs: &[Program]) {
+    for folder in [Some(web::package(context)), existing(context, TESTS)].into_iter().flatten() {
+        let name = format!("tests of {}", context.relative(&folder).display());
+        report.stage(&name, || npm_test(context, web, &folder, chromium, programs));
+    }
+    if let Some(folder) = existing(context, EXAMPLE) {
+        report.stage(EXAMPLE, || {
+            let mut command = web.program(context, "npm", &folder);
+            context.children().run(EXAMPLE, command.args(["run", "build"]))
+        });
+    }
+}
+
+/// `npm test`, counted. The tests start servers and browsers of their own.
+fn npm_test(context: &Context, web: &Web, folder: &Path, chromium: &Path, programs: &[Program]) -> Outcome {
+    let server = match artifacts::named(programs, "nexus-server") {
+        Ok(server) => server,
+        Err(failure) => return Err(failure).into(),
+    };
+    let mut command = web.program(context, "npm", folder);
+    command.arg("test").env("NEXUS_SERVER", server).env("NEXUS_ROOT", context.root()).env("CHROMIUM", chromium);
+    // Colours would stand in front of the closing lines.
+    command.env_remove("FORCE_COLOR");
+    let mut closing = Closing::default();
+    match counted(context, "npm test", command, |line| closing.read(line)) {
+        Ok((count, success)) => Outcome {
+            count: Some(count),
+            failure: match count {
+                _ if !success && count.failed == 0 => Some(Failure::new("npm test broke off")),
+                _ if count.ran() == 0 => Some(Failure::new("no test ran")),
+                _ => None,
+            },
+            note: None,
+        },
+        Err(failure) => Err(failure).into(),
+    }
+}
+
+fn existing(context: &Context, folder: &str) -> Option<PathBuf> {
+    Some(context.root().join(folder)).filter(|folder| folder.exists())
+}
