@@ -189,7 +189,7 @@ export class State extends Emitter<{
     if (status === "online") this.#online.set(userId, timestamp);
     else {
       this.#online.delete(userId);
-      this.#lastSeen.set(userId, timestamp);
+      if (this.#conversations.has(userId)) this.#lastSeen.set(userId, timestamp);
       this.setTyping(userId, false);
     }
     this.tell("presence");

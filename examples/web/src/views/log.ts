@@ -4,7 +4,7 @@ import { MAX_ENTRIES, type Entry, type Journal } from "../journal.js";
 
 /** What happened on the connection, the latest first, the next attempt counted down. */
 export function logView(journal: Journal): HTMLElement {
-  const list = h("ol", { class: "log-entries", reversed: true });
+  const list = h("ol", { class: "log-entries" });
   const log = h("div", { class: "log", role: "log", "aria-label": "Connection log", "aria-live": "polite", tabindex: 0 }, list);
   const clear = h("button", { class: "link-button", type: "button", onclick: () => journal.clear() }, "Clear");
   let countdown: { element: HTMLElement; due: number; timer: ReturnType<typeof setInterval> } | undefined;

@@ -82,7 +82,7 @@ function statusCard(connection: Connection): HTMLElement {
 }
 
 function latencyCard(connection: Connection): HTMLElement {
-  const numbers = figures(["Now", "Average", "95th percentile"]);
+  const numbers = figures(["Now", "Average", h("abbr", { title: "95th percentile" }, "p95")]);
   const render = () => {
     const { p95Latency } = connection.stats;
     numbers.set([millis(connection.latency), millis(connection.averageLatency), millis(p95Latency)]);
@@ -132,7 +132,7 @@ function card(title: string, note: HTMLElement | undefined, ...content: HTMLElem
 }
 
 /** Numbers with what they are. */
-function figures(labels: string[]): { element: HTMLElement; set: (values: string[]) => void } {
+function figures(labels: (string | HTMLElement)[]): { element: HTMLElement; set: (values: string[]) => void } {
   const values = labels.map(() => h("dd"));
   const element = h("dl", { class: "figures" }, ...labels.map((label, n) => h("div", {}, h("dt", {}, label), values[n])));
   return { element, set: (texts) => texts.forEach((text, n) => setText(values[n]!, text)) };
