@@ -86,6 +86,12 @@ impl State {
         self.parked = true;
     }
 
+    /// The driver is at work, and looks at the session again before it rests: to wake it meanwhile
+    /// would only send it round the scheduler once more.
+    pub(super) fn unpark(&mut self) {
+        self.parked = false;
+    }
+
     pub(super) fn park_upgrade(&mut self, cx: &Context<'_>) {
         self.upgrade = Some(cx.waker().clone());
     }

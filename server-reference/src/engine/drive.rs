@@ -75,6 +75,7 @@ pub(super) async fn polling(connection: Arc<Connection>) {
 fn poll_polling(cx: &mut Context<'_>, connection: &Connection, timer: &mut Timer<'_>) -> Poll<PollingStop> {
     loop {
         let deadline = connection.drive(|state| {
+            state.unpark();
             if state.session.is_websocket() {
                 return Err(PollingStop::Done);
             }
@@ -172,6 +173,7 @@ impl Driver<'_> {
             if state.gathers() {
                 return Ok(None);
             }
+            state.unpark();
             let session = &mut state.session;
             if let Some(now) = now {
                 session.handle_transmitted(now, std::mem::take(&mut self.written));
