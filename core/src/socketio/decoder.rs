@@ -204,17 +204,17 @@ impl<'a> Reader<'a> {
     }
 
     fn event(&self, attachments: usize) -> Result<(ByteString, Payload), DecodeError> {
-        let (raw_name, payload) = self.array(attachments, self.limits.max_args.saturating_add(1))?.split_name();
+        let (span, payload) = self.array(attachments, self.limits.max_args.saturating_add(1))?.split_name();
         let invalid = Rule::InvalidEventName.at(self.at);
-        let raw_name = raw_name.ok_or(invalid)?;
+        let raw_name = span.and_then(|(start, end)| self.text.get(start as usize..end as usize)).ok_or(invalid)?;
         let name = match raw_name.as_bytes().first() {
             // Most names have no escapes, and can be a slice of the frame.
             Some(b'"') if !raw_name.contains('\\') => {
                 let inner = raw_name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).ok_or(invalid)?;
-                raw_name.slice_ref(inner)
+                self.text.slice_ref(inner)
             }
-            Some(b'"') => ByteString::from(serde_json::from_str::<String>(&raw_name).map_err(|_| invalid)?),
-            Some(b'-' | b'0'..=b'9') => raw_name,
+            Some(b'"') => ByteString::from(serde_json::from_str::<String>(raw_name).map_err(|_| invalid)?),
+            Some(b'-' | b'0'..=b'9') => self.text.slice_ref(raw_name),
             _ => return Err(invalid),
         };
         if RESERVED_EVENTS.contains(&&*name) {

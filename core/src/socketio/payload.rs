@@ -8,7 +8,7 @@ use super::{
     ArgError, DecodeError, EncodeError, Rule,
     attached::Attached,
     encode::to_json,
-    scan::{ScanLimits, Spans, scan},
+    scan::{ScanLimits, Span, Spans, scan},
 };
 
 /// The arguments of an event or ack, encoded: JSON text and binary attachments.
@@ -157,13 +157,9 @@ impl Payload {
         self.raw_args().len() + self.attachments().iter().map(Bytes::len).sum::<usize>()
     }
 
-    /// Without the first argument, which shall be the event's name.
-    pub(super) fn split_name(mut self) -> (Option<ByteString>, Self) {
-        if self.spans.is_empty() {
-            return (None, self);
-        }
-        let (start, end) = self.spans.remove(0);
-        let name = self.text.get(start as usize..end as usize).map(|name| self.text.slice_ref(name));
+    /// Without the first argument, which shall be the event's name, and where that stands.
+    pub(super) fn split_name(mut self) -> (Option<Span>, Self) {
+        let name = if self.spans.is_empty() { None } else { Some(self.spans.remove(0)) };
         (name, self)
     }
 

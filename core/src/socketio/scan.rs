@@ -295,15 +295,27 @@ impl Scanner<'_> {
 
 /// How many bytes of a string come before its end, an escape, or what must not stand in it.
 fn plain_run(bytes: &[u8]) -> usize {
-    let stops = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-    // Without an early exit inside, a chunk is a few vector instructions.
-    let (chunks, rest) = bytes.as_chunks::<16>();
+    let (chunks, rest) = bytes.as_chunks::<8>();
     for (index, chunk) in chunks.iter().enumerate() {
-        if chunk.iter().fold(false, |found, &byte| found | stops(byte)) {
-            return index * 16 + chunk.iter().position(|&byte| stops(byte)).unwrap_or(16);
+        let word = u64::from_le_bytes(*chunk);
+        let stops = below(word, 0x20) | below(word ^ every(b'"'), 1) | below(word ^ every(b'\\'), 1);
+        if stops != 0 {
+            return index * 8 + stops.trailing_zeros() as usize / 8;
         }
     }
-    chunks.len() * 16 + rest.iter().position(|&byte| stops(byte)).unwrap_or(rest.len())
+    let stops = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    chunks.len() * 8 + rest.iter().position(|&byte| stops(byte)).unwrap_or(rest.len())
+}
+
+/// Sets the highest bit of the first byte of `word` that is below `bound`, which is 0x80 at most.
+/// Bytes before that have no bit set; what later ones have set means nothing.
+fn below(word: u64, bound: u8) -> u64 {
+    word.wrapping_sub(every(bound)) & !word & every(0x80)
+}
+
+/// A word of eight times this byte.
+const fn every(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
 }
 
 /// Positions fit: the length of the text was checked first.
@@ -391,6 +403,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn plain_runs_end_where_each_byte_says(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let stops = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+            prop_assert_eq!(plain_run(&bytes), bytes.iter().position(stops).unwrap_or(bytes.len()));
+        }
+
+        #[test]
+        fn plain_runs_of_text_end_where_each_byte_says(text in r#"[ -~é\n"\\]{0,40}"#) {
+            let stops = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+            prop_assert_eq!(plain_run(text.as_bytes()), text.bytes().position(stops).unwrap_or(text.len()));
+        }
+
         /// An independent parser says the same of any text.
         #[test]
         fn agrees_with_serde_json(text in r#"[\[\]{}",:0-9a-f\\\-+.eEtrulns \n]{0,24}"#) {
