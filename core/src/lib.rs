@@ -12,6 +12,7 @@ pub mod driver;
 pub mod engineio;
 pub mod manager;
 pub mod socketio;
+mod sorted;
 mod text_id;
 pub mod time;
 

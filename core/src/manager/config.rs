@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytestring::ByteString;
@@ -7,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::error::ConfigError;
 use super::url::ServerUrl;
-use crate::socketio::Namespace;
+use crate::{socketio::Namespace, sorted::SortedMap};
 
 /// Every knob of the manager. [`Config::new`] gives the defaults for a server; change the fields that differ.
 ///
@@ -141,7 +140,7 @@ pub(super) const MAX_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Fields of the application for the joining of namespaces, sent next to `token` and `userId`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AuthFields(BTreeMap<String, ByteString>);
+pub struct AuthFields(SortedMap<String, ByteString>);
 
 impl AuthFields {
     /// Keys that belong to the protocol.
