@@ -10,6 +10,7 @@ pub mod client;
 #[cfg(any(feature = "native", feature = "web"))]
 pub mod driver;
 pub mod engineio;
+mod escape;
 mod json;
 pub mod manager;
 pub mod socketio;
