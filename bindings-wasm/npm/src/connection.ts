@@ -2,6 +2,7 @@ import { Acks } from "./acks.js";
 import { Backlog } from "./backlog.js";
 import { Channels } from "./channels.js";
 import type { CoreClient, Hooks, Instance, Load } from "./core.js";
+import { cancelled, refuseCredentials } from "./credentials.js";
 import { Log } from "./debug.js";
 import { type Deferred, deferred } from "./deferred.js";
 import { ClosedError, ConfigError, RealtimeError } from "./errors.js";
@@ -13,7 +14,6 @@ import { Listeners } from "./listeners.js";
 import { checkOptions, coreOptions, type ManagerOptions, sameOptions } from "./options.js";
 import { socketClass, Sockets } from "./sockets.js";
 import { Tickets } from "./tickets.js";
-import { cancelled, refuseCredentials } from "./credentials.js";
 import type { ConnectionQuality, ConnectionStatus, DisconnectReason, Notice, TokenProvider } from "./types.js";
 
 /** A call of `connect` that waits for the WebAssembly part. Calls for the same user share it. */

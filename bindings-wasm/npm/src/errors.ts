@@ -1,7 +1,7 @@
-/** What kind of operation was refused. @internal */
+/** What kind of operation was refused. */
 export type ErrorKind = "config" | "connect" | "emit" | "ack" | "join" | "reply";
 
-/** Fields that some errors have besides code and message. @internal */
+/** Fields that some errors have besides code and message. */
 export interface ErrorDetails {
   readonly isFinal?: boolean;
   readonly requiresSignIn?: boolean;
