@@ -6,24 +6,25 @@ import { PATIENCE } from "./children.mjs";
 
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
-export async function launch(options = {}) {
-  const executablePath = process.env.CHROMIUM ?? PLACES.find((path) => existsSync(path));
-  if (executablePath === undefined) throw new Error("name a Chromium in the variable CHROMIUM");
-  return chromium.launch({
-    executablePath,
-    headless: true,
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-    ...options,
-  });
+/** Nothing but the tests' own pages is to be fetched. */
+export const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+export function executable() {
+  const path = process.env.CHROMIUM ?? PLACES.find((place) => existsSync(place));
+  if (path === undefined) throw new Error("name a Chromium in the variable CHROMIUM");
+  return path;
 }
+
+export const launch = (options = {}) =>
+  chromium.launch({ executablePath: executable(), headless: true, args: FLAGS, ...options });
 
 /** Opens a page of the site, with what its script needs of the outside. Gives the page and the errors that it threw. */
 export async function open(context, url, scenes = new Map()) {

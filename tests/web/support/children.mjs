@@ -14,15 +14,17 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.e
  * Starts a program and waits for the line of its output that says it is ready.
  *
  * @param ready takes a line, and gives what `start` resolves with as `ready`, or `undefined`
+ * @param options those of `spawn`, and `watchErrors`: the lines are those of its error output
  */
-export async function start(program, args, ready, options = {}) {
+export async function start(program, args, ready, { watchErrors = false, ...options } = {}) {
   const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], ...options });
   running.add(child);
   const ended = new Promise((resolve) => child.once("close", (code, signal) => resolve({ code, signal })));
   ended.then(() => running.delete(child));
   let errors = "";
   child.stderr.setEncoding("utf8").on("data", (text) => (errors = (errors + text).slice(-4_000)));
-  const lines = createInterface({ input: child.stdout });
+  const lines = createInterface({ input: watchErrors ? child.stderr : child.stdout });
+  if (watchErrors) child.stdout.resume();
   const isReady = new Promise((resolve, reject) => {
     lines.on("line", (line) => {
       const found = ready(line);

@@ -11,7 +11,7 @@ import { entries } from "./package.mjs";
 const folder = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 /** What pages need, and no more: WebAssembly, their own scripts and workers, and sockets. */
-const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self' ws://127.0.0.1:*";
+const POLICY = "default-src 'none'; img-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self' ws://127.0.0.1:*";
 
 /** Scripts in `pages/`, and the page of each. */
 const PAGES = ["suite", "page", "react", "worker-page"];
@@ -40,7 +40,7 @@ async function bundle() {
   return new Map(outputFiles.map(({ path, contents }) => [`/${path.split(/[\\/]/).at(-1)}`, contents]));
 }
 
-const html = (name) => `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>${name}</title>
+const html = (name) => `<!doctype html><meta charset="utf-8"><title>${name}</title>
 <body><div id="root"></div><script type="module" src="/${name}.js"></script>`;
 
 export class Site {
@@ -56,6 +56,7 @@ export class Site {
       const send = (type, body) => response.writeHead(200, { "content-type": type, "content-security-policy": policy }).end(body);
       const name = pathname.slice(1);
       if (PAGES.includes(name)) send("text/html", html(name));
+      else if (name === "favicon.ico") response.writeHead(204).end();
       else if (name === "elsewhere") send("text/html", "<!doctype html><title>elsewhere</title>");
       else if (scripts.has(pathname)) send("text/javascript", scripts.get(pathname));
       else if (name === "nexus.wasm") send("application/wasm", wasm);

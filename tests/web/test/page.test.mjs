@@ -1,232 +1,265 @@
-// The demo page as its users see it: two tabs, a network that is cut, a phone, a keyboard. Leaves screenshots behind.
+// Pages of applications: two users, React, workers, policies, logs, and what happens when WebAssembly fails.
 
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { after, afterEach, before, test } from "node:test";
-import { chromium } from "playwright-core";
+import { after, before, describe, test } from "node:test";
+import { until } from "../suite/check.mjs";
+import { hasTestEvents, kinds } from "../support/servers.mjs";
+import { Stage } from "../support/stage.mjs";
 
-import { PATIENCE } from "../support/children.mjs";
-import { root, Server } from "../support/servers.mjs";
-
-const DESKTOP = { width: 1440, height: 900 };
-const PHONE = { width: 390, height: 780 };
-const pictures = process.env.NEXUS_PICTURES ?? join(root, "target/pictures");
-const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
-const offline = ["--disable-component-update", "--disable-sync"];
-
-let server;
-let browser;
-let contexts = [];
-let complaints = [];
-
+const limit = { timeout: 60_000 };
+let stage;
 before(async () => {
-  mkdirSync(pictures, { recursive: true });
-  server = await Server.start("nexus-server");
-  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-  browser = await chromium.launch({ executablePath, args: [...flags, ...offline] });
-  const answer = await fetch(`http://127.0.0.1:${server.port}/`);
-  assert.equal(answer.status, 200, "the server was built without the page");
+  stage = await Stage.start();
+});
+after(() => stage?.stop());
+
+describe("two tabs of nexus-server", () => {
+  test("are two users who write to each other", limit, () =>
+    stage.with("nexus-server", {}, async (set) => {
+      const users = [`${set.facts.user}-anna`, `${set.facts.user}-bert`];
+      users.forEach((user) => set.scenes.set(user, set.scene));
+      const tabs = [];
+      for (const user of users) {
+        const tab = await set.visit("page");
+        await tab.page.evaluate(async ([facts, me]) => {
+          await globalThis.nexus.start({ ...facts, user: me });
+          const { manager } = globalThis.nexus;
+          globalThis.got = { messages: [], typing: [], delivered: [], mirrored: [] };
+          manager.on("messaging", "NEW_MESSAGE", (message, ...rest) => {
+            globalThis.got.messages.push([message.senderId, message.content, message.mood, rest.length]);
+            manager.emit("messaging", "MESSAGE_DELIVERED", { id: message.id, senderId: message.senderId });
+          });
+          manager.on("messaging", "USER_TYPING", (typing) => globalThis.got.typing.push([typing.senderId, typing.isTyping]));
+          manager.on("messaging", "MESSAGE_DELIVERED", (notice) => globalThis.got.delivered.push([notice.receiverId, notice.id]));
+          manager.on("realtime", "NEW_MESSAGE", (message) => globalThis.got.mirrored.push(message.content));
+        }, [set.facts, user]);
+        tabs.push(tab);
+      }
+      const [anna, bert] = tabs.map(({ page }) => page);
+      const got = (page) => page.evaluate(() => globalThis.got);
+      await anna.evaluate((to) => globalThis.nexus.manager.emit("messaging", "USER_TYPING", { receiverId: to }), users[1]);
+      await until(async () => (await got(bert)).typing.length === 1, "the typing notice");
+      const receipt = await anna.evaluate(
+        (to) => globalThis.nexus.manager.emitWithAck("messaging", "NEW_MESSAGE", { receiverId: to, content: "grüß dich 👋", mood: "good" }),
+        users[1],
+      );
+      await until(async () => (await got(anna)).delivered.length === 1, "the delivery notice");
+      await bert.evaluate((to) => globalThis.nexus.manager.emit("messaging", "NEW_MESSAGE", { receiverId: to, content: "hallo" }), users[0]);
+      await until(async () => (await got(anna)).messages.length === 1, "the answer");
+      assert.deepEqual(await got(bert), {
+        messages: [[users[0], "grüß dich 👋", "good", 0]],
+        typing: [[users[0], true]],
+        delivered: (await got(bert)).delivered,
+        mirrored: ["grüß dich 👋", "hallo"],
+      });
+      assert.deepEqual((await got(anna)).messages, [[users[1], "hallo", null, 0]].map(([a, b, , d]) => [a, b, undefined, d]));
+      assert.deepEqual((await got(anna)).delivered, [[users[1], receipt.id]]);
+      assert.equal(set.scene.proxy.open, 2);
+    }));
 });
 
-after(async () => {
-  await browser?.close();
-  await server?.kill();
-});
+for (const kind of kinds.filter(hasTestEvents)) {
+  describe(`React under StrictMode against ${kind}`, () => {
+    const show = (page, facts, parts) => page.evaluate(([given, names]) => globalThis.application.show(given, names), [facts, parts]);
+    const text = (page, id) => page.locator(`#${id}`).textContent();
 
-afterEach(async () => {
-  await Promise.all(contexts.map((context) => context.close()));
-  contexts = [];
-  // Exceptions and offences against the content security policy come as errors on the console.
-  assert.deepEqual(complaints.splice(0), []);
-});
+    test("has one connection, one listener for each hook, and snapshots that stay", limit, () =>
+      stage.with(kind, {}, async (set) => {
+        const facts = { ...set.facts, userId: set.facts.user };
+        const { page, errors, logs } = await set.visit("react");
+        await show(page, facts, ["one"]);
+        await until(async () => /^connected (?!offline)\w+ measured$/.test(await text(page, "status")), "the status to be shown");
+        assert.deepEqual([set.scene.proxy.total, set.scene.proxy.open], [1, 1]);
 
-async function newContext(options = {}) {
-  const context = await browser.newContext({ viewport: DESKTOP, reducedMotion: "reduce", ...options });
-  context.setDefaultTimeout(PATIENCE);
-  contexts.push(context);
-  return context;
-}
+        const joined = () => page.evaluate(() => globalThis.application.manager.isJoined("messaging"));
+        await until(joined, "the namespace");
+        const emit = (value) => page.evaluate((given) => globalThis.application.emit("messaging", "echo", given), value);
+        await emit("a");
+        await until(async () => (await text(page, "count-one")) === "1", "the first event");
+        await emit("b");
+        await until(async () => (await text(page, "count-one")) === "2", "the second event");
+        assert.deepEqual(await page.evaluate(() => globalThis.application.heard), [["one", "a", 0], ["one", "b", 1]]);
+        assert.equal(await page.evaluate(() => globalThis.application.manager.getStats().listeners), 1);
 
-async function open(context, path = "/") {
-  const page = await context.newPage();
-  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  await page.goto(`http://127.0.0.1:${server.port}${path}`);
-  return page;
-}
+        await show(page, facts, ["one", "two"]);
+        await page.locator("#count-two").waitFor({ state: "attached" });
+        await emit("c");
+        await until(async () => (await text(page, "count-two")) === "1", "the event for the second component");
+        assert.equal(await page.evaluate(() => globalThis.application.manager.getStats().listeners), 2);
+        await show(page, facts, ["two"]);
+        await until(() => page.evaluate(() => globalThis.application.manager.getStats().listeners === 1), "the listener to be gone");
+        assert.deepEqual(await page.evaluate(() => globalThis.application.facts()), { managers: 1, emits: 2 });
 
-async function signedIn(context, user, peer) {
-  const page = await open(context, `/?${new URLSearchParams({ as: user, to: peer })}`);
-  await isConnected(page);
-  return page;
-}
+        await emit("d");
+        await until(async () => (await text(page, "count-two")) === "2", "one more event");
+        assert.deepEqual(errors, []);
+        assert.deepEqual(logs.filter(({ type }) => type === "error" || type === "warning"), []);
+        assert.equal(set.scene.proxy.total, 1);
+      }));
 
-/** Ada and Bob, each with the other's conversation open. */
-async function twoTabs(options) {
-  const context = await newContext(options);
-  const bob = await signedIn(context, "bob", "ada");
-  const ada = await signedIn(context, "ada", "bob");
-  await ada.getByText("Here now", { exact: true }).waitFor();
-  return [ada, bob];
-}
-
-const isConnected = (page) => page.locator(".status strong", { hasText: /^Connected$/ }).waitFor({ state: "attached" });
-const picture = (page, name) => page.screenshot({ path: join(pictures, `page-${name}.png`), animations: "disabled" });
-const received = (page) => page.locator(".message:not(.is-own) .text").allTextContents();
-const isCut = (page) => page.getByRole("switch", { name: "Cut the network" });
-
-async function say(page, text) {
-  await page.getByRole("textbox", { name: /^Message/ }).fill(text);
-  await page.keyboard.press("Enter");
-}
-
-/** Waits until so many of the page's own messages are this far: `waiting`, `sent`, `delivered` or `failed`. */
-async function ticks(page, state, count) {
-  await page.waitForFunction(
-    ([name, wanted]) => document.querySelectorAll(`.messages .tick-${name}`).length === wanted,
-    [state, count],
-  );
-}
-
-async function fitsItsWidth(page) {
-  const [content, width] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-  assert.ok(content <= width, `${content} px in a window of ${width} px`);
-}
-
-test("two tabs of one browser are Ada and Bob, and talk", async () => {
-  const context = await newContext();
-  const ada = await open(context);
-  await ada.getByRole("button", { name: "Ada" }).waitFor();
-  await picture(ada, "sign-in");
-  await ada.keyboard.press("Enter");
-  await isConnected(ada);
-  assert.match(ada.url(), /as=ada/);
-  await ada.getByRole("link", { name: "Open Bob in a second tab" }).waitFor();
-
-  const bob = await open(context);
-  await bob.getByRole("button", { name: "Bob" }).waitFor();
-  await bob.keyboard.press("Enter");
-  await isConnected(bob);
-  assert.match(bob.url(), /as=bob/, "the first name that no other tab has");
-
-  await bob.getByRole("textbox", { name: "Message to Ada" }).pressSequentially("Hel");
-  await ada.locator(".chat-note", { hasText: "typing…" }).waitFor();
-  await say(bob, "Hello from the other tab");
-  await ticks(bob, "delivered", 1);
-  await say(ada, "Hello back");
-  await ticks(ada, "delivered", 1);
-  assert.deepEqual([await received(ada), await received(bob)], [["Hello from the other tab"], ["Hello back"]]);
-  await ada.locator(".chart-head[visibility=visible]").waitFor();
-  await picture(ada, "desktop-light");
-  await ada.emulateMedia({ colorScheme: "dark" });
-  await picture(ada, "desktop-dark");
-});
-
-test("messages wait while the network is cut, and arrive in order when it is back", async () => {
-  const [ada, bob] = await twoTabs();
-  await say(ada, "Before the tunnel");
-  await ticks(ada, "delivered", 1);
-  await isCut(ada).click();
-  await ada.getByText("The network is cut.").waitFor();
-  const texts = ["one", "two", "three", "four", "five"];
-  for (const text of texts) await say(ada, text);
-  await ticks(ada, "waiting", texts.length);
-  await ada.getByText(/^5 waiting · /).waitFor();
-  // Attempts are made, fail, and are counted down to.
-  await ada.locator(".log-text", { hasText: /^Attempt 2 in \d+\.\d s/ }).waitFor();
-  await picture(ada, "offline-light");
-  await ada.emulateMedia({ colorScheme: "dark" });
-  await picture(ada, "offline-dark");
-  assert.deepEqual(await received(bob), ["Before the tunnel"]);
-
-  await isCut(ada).click();
-  await ticks(ada, "delivered", texts.length + 1);
-  assert.deepEqual(await received(bob), ["Before the tunnel", ...texts]);
-  await ada.getByText("Nothing waits").waitFor();
-  assert.equal(await ada.locator(".banner").isVisible(), false);
-});
-
-test("what waited when the page was left can be sent again, once", async () => {
-  const [ada, bob] = await twoTabs();
-  await isCut(ada).click();
-  await ada.getByText("The network is cut.").waitFor();
-  await say(ada, "Left behind");
-  await ticks(ada, "waiting", 1);
-  await ada.reload();
-  await isConnected(ada);
-  await ticks(ada, "failed", 1);
-  await ada.getByRole("button", { name: "Send again" }).click();
-  await ticks(ada, "delivered", 1);
-  assert.deepEqual(await received(bob), ["Left behind"]);
-});
-
-test("other conversations count what is unread", async () => {
-  const [ada] = await twoTabs();
-  const zoe = await signedIn(await newContext(), "zoe", "ada");
-  await ada.getByRole("button", { name: "Zoe" }).waitFor();
-  for (const text of ["One", "Two", "Three"]) await say(zoe, text);
-  await ada.locator(".badge", { hasText: /^3$/ }).waitFor();
-  assert.match(await ada.title(), /^\(3\) /);
-  await ada.getByRole("button", { name: "Zoe, here now, 3 unread" }).click();
-  await ada.locator(".badge").waitFor({ state: "detached" });
-  assert.deepEqual(await received(ada), ["One", "Two", "Three"]);
-});
-
-test("text is shown as it was written, in every script, and is nothing but text", async () => {
-  const [ada, bob] = await twoTabs();
-  const texts = [
-    '<img src=x onerror="document.title=1"><b>bold</b> & "quotes"',
-    "two\n  lines",
-    "Donaudampfschifffahrtsgesellschaftskapitän".repeat(8),
-    "مرحبا! كيف حالك اليوم؟ هذه رسالة طويلة قليلاً لنرى كيف تلتف الأسطر في الفقاعة",
-    "🦊",
-  ];
-  for (const text of texts) await say(ada, text);
-  await ticks(ada, "delivered", texts.length);
-  assert.deepEqual(await received(bob), texts);
-  assert.equal(await bob.locator(".messages img, .messages b").count(), 0);
-  await picture(bob, "scripts");
-  await fitsItsWidth(bob);
-});
-
-test("it can be used with the keyboard alone", async () => {
-  const [ada] = await twoTabs();
-  // From the field where messages are written on to the switch.
-  await ada.getByRole("textbox", { name: "Message to Bob" }).focus();
-  await ada.keyboard.press("Tab");
-  assert.equal(await isCut(ada).evaluate((element) => element === document.activeElement), true);
-  const outline = await isCut(ada).evaluate((element) => getComputedStyle(element).outlineStyle);
-  assert.equal(outline, "solid", "what has the focus shows it");
-  await ada.keyboard.press("Space");
-  await ada.getByText("The network is cut.").waitFor();
-  await ada.keyboard.press("Space");
-  await isConnected(ada);
-});
-
-for (const width of [320, PHONE.width]) {
-  test(`it fits a phone of ${width} px, where views take turns`, async () => {
-    const bob = await signedIn(await newContext(), "bob", "ada");
-    const phone = await open(await newContext({ viewport: { ...PHONE, width }, isMobile: true, hasTouch: true }), "/?as=ada");
-    await phone.locator(".rail .indicator-text", { hasText: "ms" }).waitFor();
-    await say(bob, "Are you on your phone?");
-    await phone.locator(".badge").waitFor();
-    await fitsItsWidth(phone);
-    await picture(phone, `phone-${width}-list`);
-
-    await phone.getByRole("button", { name: /^Bob/ }).tap();
-    await say(phone, "Yes, and the words wrap where they should, however many there are of them.");
-    await ticks(phone, "delivered", 1);
-    await fitsItsWidth(phone);
-    await picture(phone, `phone-${width}-chat`);
-
-    await phone.getByRole("button", { name: /^Connection: / }).tap();
-    await phone.getByRole("dialog", { name: "Connection" }).waitFor();
-    await fitsItsWidth(phone);
-    await picture(phone, `phone-${width}-panel`);
-    // Escape goes back one view at a time, and the focus with it.
-    await phone.keyboard.press("Escape");
-    await phone.keyboard.press("Escape");
-    await phone.locator(".rail .row:focus").waitFor();
+    test("shows the loss and the return, follows the user, and disconnects when it is unmounted", limit, () =>
+      stage.with(kind, {}, async (set) => {
+        const facts = { ...set.facts, userId: set.facts.user };
+        const { page, errors } = await set.visit("react");
+        await show(page, { ...facts, userId: null }, ["one"]);
+        await until(async () => (await text(page, "status")).startsWith("disconnected offline none"), "nothing");
+        assert.equal(set.scene.proxy.total, 0);
+        await show(page, facts, ["one"]);
+        const isConnected = async () => (await text(page, "status")).startsWith("connected");
+        await until(isConnected, "the connection");
+        set.scene.proxy.refuse(true);
+        set.scene.proxy.cut();
+        await until(async () => (await text(page, "status")).startsWith("reconnecting offline"), "the loss");
+        set.scene.proxy.refuse(false);
+        await until(isConnected, "the return");
+        await show(page, { ...facts, userId: null }, ["one"]);
+        await until(async () => (await text(page, "status")).startsWith("disconnected"), "the signing out");
+        await until(() => set.scene.proxy.open === 0, "the socket to be closed");
+        await show(page, facts, ["one"]);
+        await until(isConnected, "the connection");
+        await page.evaluate(() => globalThis.application.unmount());
+        await until(() => set.scene.proxy.open === 0, "the socket to be closed");
+        assert.equal(await page.evaluate(() => globalThis.application.manager.getStats().listeners), 0);
+        assert.deepEqual(errors, []);
+      }));
   });
 }
+
+for (const kind of kinds) {
+  describe(`a worker against ${kind}`, () => {
+    const names = [
+      "connects, with the token in the first message and not in the address",
+      "500 acknowledgements under way are told apart",
+      "10,000 events of the client come back in order",
+      "what is emitted offline is sent later, once and in order",
+      "a listener that throws stops nobody",
+      ...(hasTestEvents(kind) ? ["binary goes both ways, nested too, and is binary at the server"] : []),
+    ];
+    for (const name of names) {
+      test(name, limit, () =>
+        stage.with(kind, {}, async ({ visit, facts }) => {
+          const { page, errors } = await visit("worker-page");
+          await page.evaluate(([given, more]) => globalThis.runInWorker(given, more), [name, facts]);
+          assert.deepEqual(errors, []);
+        }));
+    }
+  });
+}
+
+describe("WebAssembly", () => {
+  const kind = kinds[0];
+
+  test("that the page's policy forbids is an InitError that says what to do", limit, () =>
+    stage.with(kind, {}, async ({ visit, facts, scene }) => {
+      const { page } = await visit("page", "script-src 'self'; connect-src ws://127.0.0.1:*");
+      const error = await page.evaluate(async (given) => {
+        const manager = globalThis.nexus.lib.createManager({ url: given.url });
+        const statuses = [];
+        manager.addStatusListener((status, reason) => statuses.push([status, reason?.code]));
+        const { name, code, message } = await manager.connect(given.user, "t").catch((failure) => failure);
+        return { name, code, message, statuses };
+      }, facts);
+      assert.deepEqual([error.name, error.code], ["InitError", "INIT_FAILED"]);
+      assert.match(error.message, /content security policy forbids WebAssembly: add 'wasm-unsafe-eval' to its script-src/);
+      assert.deepEqual(error.statuses, [["connecting", null], ["disconnected", "not loaded"]].map(([a, b]) => [a, b ?? undefined]));
+      assert.equal(scene.proxy.total, 0);
+    }));
+
+  test("is what the slim entry is given", limit, () =>
+    stage.with(kind, {}, async ({ visit, facts, scene }) => {
+      const { page } = await visit("page");
+      const token = await scene.control("token", facts.user);
+      const result = await page.evaluate(async ([given, secret]) => {
+        const { slim } = globalThis.nexus;
+        const manager = slim.createManager({ url: given.url });
+        const codes = [];
+        await manager.connect(given.user, secret).catch((error) => codes.push(error.code));
+        await slim.init("/no-such-file.wasm").catch((error) => codes.push(error.code, error.message));
+        await slim.init("/nexus.wasm");
+        await slim.init("/no-such-file.wasm");
+        await manager.connect(given.user, secret);
+        const status = manager.getConnectionStatus();
+        manager.close();
+        return { codes, status };
+      }, [facts, token]);
+      assert.deepEqual([result.codes[0], result.codes[1], result.status], ["INIT_FAILED", "INIT_FAILED", "connected"]);
+      assert.match(result.codes[2], /404/);
+    }));
+
+  test("that panics ends its managers with PanickedError, and a new one works", limit, () =>
+    stage.with(kind, {}, async (set) => {
+      await set.context.addInitScript(() => {
+        const { instantiate } = WebAssembly;
+        globalThis.instances = [];
+        WebAssembly.instantiate = async (...args) => {
+          const result = await instantiate(...args);
+          globalThis.instances.push(result.instance ?? result);
+          return result;
+        };
+      });
+      const opened = await Stage.connect(set);
+      const { page } = opened;
+      const result = await page.evaluate(async (facts) => {
+        const { manager, environment } = globalThis.nexus;
+        const other = await environment.connected();
+        const awaited = other.emitWithAck("nowhere", "x").catch((error) => error.name);
+        const statuses = [];
+        other.addStatusListener((status, reason) => statuses.push([status, reason?.code]));
+        // Its memory is overwritten, as by a mistake of its own: the next call runs into nonsense.
+        new Uint8Array(globalThis.instances[0].exports.memory.buffer).fill(0x7f);
+        let found;
+        try {
+          manager.getStats();
+        } catch (error) {
+          found = error;
+        }
+        const errors = [];
+        for (const call of [() => manager.emit("messaging", "x"), () => other.emit("messaging", "x"), () => other.join("messaging"), () => other.connect(facts.user, "t")]) {
+          try {
+            await call();
+            errors.push("none");
+          } catch (error) {
+            errors.push(error.name);
+          }
+        }
+        const end = await awaited;
+        manager.close();
+        other.close();
+        const fresh = await environment.connected();
+        const answer = await environment.dialect.request(fresh, 5);
+        return { found: found && [found.name, found.code, found.message], errors, statuses, end, answer, fresh: fresh.getConnectionStatus() };
+      }, set.facts);
+      assert.deepEqual(result.found?.slice(0, 2), ["PanickedError", "PANICKED"]);
+      assert.match(result.found[2], /^the realtime client has panicked: ./);
+      assert.deepEqual(result.errors, Array(4).fill("PanickedError"));
+      assert.deepEqual([result.statuses, result.end], [[["disconnected", "panicked"]], "PanickedError"]);
+      assert.deepEqual([result.answer, result.fresh], [5, "connected"]);
+      await until(() => set.scene.proxy.open === 1, "the sockets of the old ones to be closed");
+      assert.deepEqual(opened.errors, []);
+    }));
+});
+
+describe("logs", () => {
+  for (const kind of kinds) {
+    test(`of localStorage.debug have neither tokens nor payloads (${kind})`, limit, () =>
+      stage.with(kind, {}, async (set) => {
+        const token = await set.scene.control("token", set.facts.user);
+        const opened = await set.visit("page");
+        const { page, logs } = opened;
+        await page.evaluate(() => localStorage.setItem("debug", "websocket:*,-websocket:quality"));
+        await page.evaluate((facts) => globalThis.nexus.start(facts), set.facts);
+        await page.evaluate(async () => {
+          const { manager, environment } = globalThis.nexus;
+          globalThis.nexus.send("secret-payload");
+          await environment.dialect.request(manager, "secret-payload");
+          await manager.connect("someone-else", "secret-token").catch(() => {});
+        });
+        const lines = logs.filter(({ type }) => type === "debug").map(({ text }) => text);
+        assert.ok(lines.some((line) => line.startsWith("websocket:connection") && line.includes("connected")), lines.join("\n"));
+        assert.ok(lines.some((line) => line.startsWith("websocket:events")), lines.join("\n"));
+        assert.ok(!lines.some((line) => line.startsWith("websocket:quality")), "an area that was left out");
+        const all = logs.map(({ text }) => text).join("\n");
+        for (const secret of [token, "secret-token", "secret-payload"]) assert.ok(!all.includes(secret), all);
+      }));
+  }
+});
