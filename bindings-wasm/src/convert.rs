@@ -89,7 +89,7 @@ pub(crate) fn queued(message: &QueuedMessage<'_>, now: Timestamp) -> JsValue {
         .into()
 }
 
-pub(crate) fn stats(stats: &Stats, listeners: usize) -> JsValue {
+pub(crate) fn stats(stats: &Stats, channels: usize) -> JsValue {
     Fields::default()
         .set("status", stats.status.as_str())
         .set("quality", stats.quality.as_str())
@@ -104,7 +104,7 @@ pub(crate) fn stats(stats: &Stats, listeners: usize) -> JsValue {
         .set_count("joinedNamespaces", stats.joined_namespaces)
         .set_count("unsentBytes", stats.unsent_bytes)
         .set("failedAttempts", stats.failed_attempts)
-        .set_count("listeners", listeners)
+        .set_count("channels", channels)
         .set("counters", counters(stats))
         .into()
 }
