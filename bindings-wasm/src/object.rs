@@ -48,10 +48,8 @@ pub(crate) fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-/// A duration of JavaScript; what is no time at all is zero, and infinity the longest there is.
+/// A duration of JavaScript; what is no time at all is zero, and infinity is longer than anything lasts.
 pub(crate) fn duration(millis: f64) -> Duration {
-    if millis.is_nan() || millis <= 0.0 {
-        return Duration::ZERO;
-    }
-    Duration::try_from_secs_f64(millis / 1000.0).unwrap_or(Duration::MAX)
+    // The cast saturates.
+    Duration::from_nanos((millis * 1e6) as u64)
 }

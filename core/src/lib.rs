@@ -10,8 +10,11 @@ pub mod client;
 #[cfg(any(feature = "native", feature = "web"))]
 pub mod driver;
 pub mod engineio;
+mod escape;
+mod json;
 pub mod manager;
 pub mod socketio;
+mod sorted;
 mod text_id;
 pub mod time;
 

@@ -50,6 +50,11 @@ impl Timestamp {
     }
 }
 
+/// A part or multiple of a duration, to the nearest nanosecond. Less than nothing is nothing, and the longest is 584 years.
+pub(crate) fn scaled(duration: Duration, factor: f64) -> Duration {
+    Duration::from_nanos((duration.as_secs_f64() * factor * 1e9 + 0.5) as u64)
+}
+
 impl From<Duration> for Timestamp {
     fn from(since_start: Duration) -> Self {
         Self(u64::try_from(since_start.as_nanos()).unwrap_or(u64::MAX))

@@ -35,12 +35,12 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
 /// The web package beside npm's `socket.io-client`, in Chromium.
 fn web(context: &Context, options: &[String]) -> Result<(), Failure> {
     let web = Web::prepare(context)?;
-    web.build(context)?;
-    let folder = context.root().join("bench/web");
+    web.install(context, &context.root().join("bench/web"))?;
     let chromium = setup::chromium(context)?;
+    web.build(context)?;
     let server = artifacts::released_server(context)?;
-    let mut command = web.program(context, "node", &folder);
-    command.arg("run.mjs").args(options);
+    let mut command = web.program(context, "node", context.root());
+    command.arg("bench/web/run.mjs").args(options);
     command.env("NEXUS_SERVER", server).env("NEXUS_ROOT", context.root()).env("CHROMIUM", chromium);
     context.children().run("the bench of the web package", &mut command)
 }

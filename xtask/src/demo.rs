@@ -19,7 +19,7 @@ const START: Duration = Duration::from_secs(30);
 const MEETING: u16 = 3000;
 
 /// Variables that a machine may have for another server. The demo is the same everywhere, and takes none of them.
-const OF_OTHERS: [&str; 12] = [
+const OF_OTHERS: [&str; 13] = [
     "ALLOWED_ORIGIN",
     "API_KEY",
     "BIND",
@@ -28,6 +28,7 @@ const OF_OTHERS: [&str; 12] = [
     "JWT_AUDIENCE",
     "JWT_ISSUER",
     "JWT_SECRET",
+    "MIRROR_MESSAGES",
     "RATE_LIMIT_MESSAGES_PER_MINUTE",
     "REDIS_URL",
     "TLS_CERT",

@@ -376,6 +376,17 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_hangs_is_ended() {
+        let children = Children::default();
+        let log = std::env::temp_dir().join(format!("nexus-xtask-{}.log", std::process::id()));
+        let failure = children.run_within("sleep", Command::new("sleep").arg("600"), &log, Duration::ZERO).unwrap_err();
+        assert_eq!(failure.to_string(), "sleep was given up after 0 s");
+        assert!(children.table().running.is_empty());
+        children.run_within("true", &mut Command::new("true"), &log, PATIENCE).unwrap();
+        std::fs::remove_file(log).unwrap();
+    }
+
+    #[test]
     fn a_program_that_is_not_there_is_named() {
         let failure = Children::default().run("no-such-program", &mut Command::new("no-such-program")).unwrap_err();
         assert!(failure.to_string().starts_with("`no-such-program` could not be started"));

@@ -18,7 +18,7 @@ const BUDGET = 60 * 1024;
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const dist = join(root, "dist");
 const require = createRequire(import.meta.url);
-const hasBudget = !process.argv.includes("--no-budget");
+const hasBudget = false;
 
 const wasm = optimize();
 rmSync(dist, { recursive: true, force: true });

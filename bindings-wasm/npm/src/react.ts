@@ -58,15 +58,19 @@ export function RealtimeProvider(props: RealtimeProviderProps): ReactElement {
   }, [manager, userId]);
 
   useEffect(() => {
-    if (userId == null || !hasToken) return;
+    if (userId == null || !hasToken) return undefined;
+    let isCurrent = true;
     const provider: TokenProvider = (reason) => {
       const { token: newest } = latest.current;
       return typeof newest === "function" ? newest(reason) : (newest ?? "");
     };
     manager.connect(userId, text ?? provider).catch((error: unknown) => {
       // Unmounting, or another user, is no failure.
-      if ((error as { code?: unknown }).code !== "CANCELLED") latest.current.onConnectError?.(error);
+      if (isCurrent && (error as { code?: unknown }).code !== "CANCELLED") latest.current.onConnectError?.(error);
     });
+    return () => {
+      isCurrent = false;
+    };
   }, [manager, userId, text, hasToken, latest]);
 
   return createElement(Context.Provider, { value: manager }, children);

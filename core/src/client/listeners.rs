@@ -1,9 +1,9 @@
-use std::{collections::BTreeMap, mem};
+use std::mem;
 
 use bytestring::ByteString;
 
 use super::list::{ListenerId, ListenerList, Targets};
-use crate::socketio::Namespace;
+use crate::{socketio::Namespace, sorted::SortedMap};
 
 /// All who listen to one client: to events with handlers `E`, to the status with `S`, to the quality with `Q`.
 ///
@@ -11,7 +11,7 @@ use crate::socketio::Namespace;
 #[derive(Debug)]
 pub struct Listeners<E, S, Q> {
     last_id: u64,
-    events: BTreeMap<Namespace, BTreeMap<ByteString, ListenerList<E>>>,
+    events: SortedMap<Namespace, SortedMap<ByteString, ListenerList<E>>>,
     event_count: usize,
     status: ListenerList<S>,
     quality: ListenerList<Q>,
@@ -32,7 +32,7 @@ impl<E, S, Q> Default for Listeners<E, S, Q> {
     fn default() -> Self {
         Self {
             last_id: 0,
-            events: BTreeMap::new(),
+            events: SortedMap::new(),
             event_count: 0,
             status: ListenerList::default(),
             quality: ListenerList::default(),
@@ -109,7 +109,7 @@ impl<E, S, Q> Listeners<E, S, Q> {
 
     /// All handlers of events, in the order of namespaces and names.
     pub fn events(&self) -> impl Iterator<Item = &E> {
-        self.events.values().flat_map(BTreeMap::values).flat_map(ListenerList::iter)
+        self.events.values().flat_map(SortedMap::values).flat_map(ListenerList::iter)
     }
 
     /// Listens to the status.
@@ -157,8 +157,8 @@ impl<E, S, Q> Listeners<E, S, Q> {
     fn add(&mut self, namespace: Namespace, event: ByteString, once: bool, handler: E) -> EventKey {
         self.last_id += 1;
         let id = ListenerId::from_u64(self.last_id);
-        let events = self.events.entry(namespace.clone()).or_default();
-        events.entry(event.clone()).or_default().insert(id, once, handler);
+        let events = self.events.or_default(namespace.clone());
+        events.or_default(event.clone()).insert(id, once, handler);
         self.event_count += 1;
         EventKey { namespace, event, id }
     }

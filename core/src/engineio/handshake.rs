@@ -1,9 +1,8 @@
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::text_id::text_id;
+use crate::{json, text_id::text_id};
 
 text_id! {
     /// An Engine.IO session id. Not the id that a namespace gives: that is
@@ -30,25 +29,28 @@ pub struct Handshake {
 }
 
 /// Why an `open` packet is no handshake.
-#[derive(Debug, Error)]
-#[error("the Engine.IO handshake is not valid: {0}")]
-pub struct HandshakeError(#[from] serde_json::Error);
-
-/// The field names and units of the protocol.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Wire {
-    #[serde(deserialize_with = "sid")]
-    sid: String,
-    #[serde(default)]
-    upgrades: Vec<String>,
-    #[serde(deserialize_with = "millis")]
-    ping_interval: u64,
-    #[serde(deserialize_with = "millis")]
-    ping_timeout: u64,
-    #[serde(default, deserialize_with = "optional_bytes", skip_serializing_if = "Option::is_none")]
-    max_payload: Option<u64>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// The text is not JSON, or another value, or has a field twice.
+    #[error("the Engine.IO handshake is not a JSON object")]
+    NotAnObject,
+    /// The id of the session is missing, or not of 1 to 256 printable bytes.
+    #[error("the Engine.IO handshake has no valid sid")]
+    Sid,
+    /// The transports are no list of names.
+    #[error("the Engine.IO handshake has no valid upgrades")]
+    Upgrades,
+    /// A time is missing, or is no number, or negative.
+    #[error("the Engine.IO handshake has no valid pingInterval and pingTimeout")]
+    Heartbeat,
+    /// The size is no number, or negative.
+    #[error("the Engine.IO handshake has no valid maxPayload")]
+    MaxPayload,
 }
+
+const FIELDS: [&str; 5] = ["sid", "upgrades", "pingInterval", "pingTimeout", "maxPayload"];
+const SID_LIMIT: usize = 256;
 
 impl Handshake {
     /// Reads the JSON text of an `open` packet. Fields that the protocol does not know are ignored.
@@ -57,56 +59,54 @@ impl Handshake {
     /// When it is no JSON object, lacks `sid`, `pingInterval` or `pingTimeout`, or has them of
     /// another type, empty, negative, or longer than 256 bytes (`sid`).
     pub fn parse(json: &str) -> Result<Self, HandshakeError> {
-        let wire: Wire = serde_json::from_str(json)?;
+        let fields = json::fields(json, FIELDS).ok_or(HandshakeError::NotAnObject)?;
+        let [sid, upgrades, ping_interval, ping_timeout, max_payload] = fields;
+        let millis = |value: Option<&str>| {
+            value.and_then(json::whole).map(Duration::from_millis).ok_or(HandshakeError::Heartbeat)
+        };
         Ok(Self {
-            sid: Sid::new(wire.sid),
-            upgrades: wire.upgrades,
-            ping_interval: Duration::from_millis(wire.ping_interval),
-            ping_timeout: Duration::from_millis(wire.ping_timeout),
-            max_payload: wire.max_payload.unwrap_or(u64::MAX),
+            sid: sid.and_then(valid_sid).ok_or(HandshakeError::Sid)?,
+            upgrades: upgrades.map_or(Some(Vec::new()), names).ok_or(HandshakeError::Upgrades)?,
+            ping_interval: millis(ping_interval)?,
+            ping_timeout: millis(ping_timeout)?,
+            max_payload: match max_payload {
+                None | Some("null") => u64::MAX,
+                Some(value) => json::whole(value).ok_or(HandshakeError::MaxPayload)?,
+            },
         })
     }
 
     /// The JSON text for an `open` packet. Durations are in whole milliseconds.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let wire = Wire {
-            sid: self.sid.as_str().to_owned(),
-            upgrades: self.upgrades.clone(),
-            ping_interval: millis(self.ping_interval),
-            ping_timeout: millis(self.ping_timeout),
-            max_payload: (self.max_payload != u64::MAX).then_some(self.max_payload),
-        };
-        serde_json::to_string(&wire).unwrap_or_default()
-    }
-}
-
-fn sid<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let sid = String::deserialize(deserializer)?;
-    if sid.is_empty() || sid.len() > 256 || sid.chars().any(char::is_control) {
-        return Err(serde::de::Error::custom("sid must have 1 to 256 printable bytes"));
-    }
-    Ok(sid)
-}
-
-/// JSON has one kind of number: a peer may well write `25000.0` or `1e6`.
-fn millis<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    whole(f64::deserialize(deserializer)?).ok_or_else(|| serde::de::Error::custom("must be a number, not negative"))
-}
-
-fn optional_bytes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    match Option::<f64>::deserialize(deserializer)? {
-        None => Ok(None),
-        Some(number) => {
-            whole(number).map(Some).ok_or_else(|| serde::de::Error::custom("must be a number, not negative"))
+        let mut json = String::from("{\"sid\":");
+        json::push_string(&mut json, self.sid.as_str());
+        json.push_str(",\"upgrades\":[");
+        for (index, name) in self.upgrades.iter().enumerate() {
+            if index > 0 {
+                json.push(',');
+            }
+            json::push_string(&mut json, name);
         }
+        let (interval, timeout) = (self.ping_interval.as_millis(), self.ping_timeout.as_millis());
+        // Writing to a string cannot fail.
+        let _ = write!(json, "],\"pingInterval\":{interval},\"pingTimeout\":{timeout}");
+        if self.max_payload != u64::MAX {
+            let _ = write!(json, ",\"maxPayload\":{}", self.max_payload);
+        }
+        json.push('}');
+        json
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "float casts saturate, which is meant")]
-fn whole(number: f64) -> Option<u64> {
-    (number.is_finite() && number >= 0.0).then_some(number as u64)
+fn valid_sid(value: &str) -> Option<Sid> {
+    let sid = json::string(value)?;
+    let is_valid = !sid.is_empty() && sid.len() <= SID_LIMIT && !sid.chars().any(char::is_control);
+    is_valid.then(|| Sid::new(&*sid))
+}
+
+fn names(value: &str) -> Option<Vec<String>> {
+    json::elements(value)?.map(|name| json::string(name).map(Into::into)).collect()
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ impl Packet {
         if !(b'0'..=b'6').contains(kind) {
             return Err(Rule::UnknownPacketType.at(offset));
         }
-        let data = text.split_at(1).1;
+        let data = text.slice_ref(text.get(1..).unwrap_or_default());
         Ok(match kind {
             b'0' => Self::Open(data),
             b'1' => Self::Close,

@@ -1,8 +1,7 @@
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::ids::{MessageId, ReplyId};
 use crate::{
     socketio::{AckId, Namespace},
+    sorted::{SortedMap, SortedSet},
     time::Timestamp,
 };
 
@@ -27,9 +26,9 @@ pub(super) struct Sent {
 /// the present.
 #[derive(Debug, Default)]
 pub(super) struct Acks {
-    awaited: BTreeMap<MessageId, Awaited>,
-    by_wire_id: BTreeMap<AckId, MessageId>,
-    deadlines: BTreeSet<(Timestamp, MessageId)>,
+    awaited: SortedMap<MessageId, Awaited>,
+    by_wire_id: SortedMap<AckId, MessageId>,
+    deadlines: SortedSet<(Timestamp, MessageId)>,
     last_id: u64,
     /// No deadline counts before this time.
     held_until: Timestamp,
@@ -108,7 +107,7 @@ impl Acks {
 
 /// Received events that may be acknowledged.
 #[derive(Debug, Default)]
-pub(super) struct Replies(BTreeMap<ReplyId, Replyable>);
+pub(super) struct Replies(SortedMap<ReplyId, Replyable>);
 
 /// Where an acknowledgement goes.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@ use rand_pcg::{
 };
 
 use super::config::ReconnectPolicy;
+use crate::time::scaled;
 
 /// Delays between attempts.
 #[derive(Debug)]
@@ -26,16 +27,15 @@ impl Backoff {
     pub(super) fn next_delay(&mut self, retry_after: Option<Duration>) -> Duration {
         let exponent = i32::try_from(self.failures).unwrap_or(i32::MAX);
         self.failures = self.failures.saturating_add(1);
-        let uncapped = self.policy.initial_delay.as_secs_f64() * self.policy.factor.powi(exponent);
-        let capped = uncapped.min(self.policy.max_delay.as_secs_f64());
+        let uncapped = scaled(self.policy.initial_delay, self.policy.factor.powi(exponent));
         retry_after.unwrap_or_default().min(self.policy.max_retry_after)
-            + self.jittered(Duration::from_secs_f64(capped))
+            + self.jittered(uncapped.min(self.policy.max_delay))
     }
 
     /// Shortens a delay by a random part of up to the policy's jitter.
     pub(super) fn jittered(&mut self, delay: Duration) -> Duration {
         let random = f64::from(self.random.next_u32()) / (f64::from(u32::MAX) + 1.0);
-        delay.mul_f64(self.policy.jitter.mul_add(-random, 1.0))
+        scaled(delay, 1.0 - self.policy.jitter * random)
     }
 
     /// Starts anew with the shortest delay.

@@ -1,13 +1,15 @@
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytestring::ByteString;
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::error::ConfigError;
 use super::url::ServerUrl;
-use crate::socketio::Namespace;
+use crate::{
+    json,
+    socketio::{DecodeError, Namespace},
+    sorted::SortedMap,
+};
 
 /// Every knob of the manager. [`Config::new`] gives the defaults for a server; change the fields that differ.
 ///
@@ -141,7 +143,7 @@ pub(super) const MAX_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Fields of the application for the joining of namespaces, sent next to `token` and `userId`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AuthFields(BTreeMap<String, ByteString>);
+pub struct AuthFields(SortedMap<String, ByteString>);
 
 impl AuthFields {
     /// Keys that belong to the protocol.
@@ -152,9 +154,7 @@ impl AuthFields {
     /// # Errors
     /// If the key is [reserved](Self::RESERVED), or the value can't be encoded as JSON.
     pub fn insert<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), ConfigError> {
-        if Self::RESERVED.contains(&key) {
-            return Err(ConfigError::ReservedAuthField(key.to_owned()));
-        }
+        Self::check(key)?;
         let json = serde_json::to_string(value)
             .map_err(|error| ConfigError::AuthFieldEncoding { key: key.to_owned(), message: error.to_string() })?;
         self.0.insert(key.to_owned(), json.into());
@@ -167,9 +167,18 @@ impl AuthFields {
     /// If the key is [reserved](Self::RESERVED), or the text is not JSON.
     pub fn insert_json(&mut self, key: &str, json: impl Into<ByteString>) -> Result<(), ConfigError> {
         let json = json.into();
-        let checked: &RawValue = serde_json::from_str(&json)
-            .map_err(|error| ConfigError::AuthFieldEncoding { key: key.to_owned(), message: error.to_string() })?;
-        self.insert(key, checked)
+        if let Err(error) = json::scan(&json, 0, json::CONTROL) {
+            let message = DecodeError::from(error).rule.to_string();
+            return Err(ConfigError::AuthFieldEncoding { key: key.to_owned(), message });
+        }
+        Self::check(key)?;
+        self.0.insert(key.to_owned(), json.slice_ref(json.trim_ascii()));
+        Ok(())
+    }
+
+    fn check(key: &str) -> Result<(), ConfigError> {
+        let is_reserved = Self::RESERVED.contains(&key);
+        if is_reserved { Err(ConfigError::ReservedAuthField(key.to_owned())) } else { Ok(()) }
     }
 
     /// The fields as JSON text, in the order of their keys.

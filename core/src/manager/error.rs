@@ -6,23 +6,24 @@ use thiserror::Error;
 
 use super::event::DropReason;
 use super::status::DisconnectReason;
+use crate::escape::Escaped;
 
 /// Why a configuration was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// The server's address is not `http://`, `https://`, `ws://` or `wss://` with a host.
-    #[error("not a server address (http, https, ws or wss, with a host): {0:?}")]
+    #[error("not a server address (http, https, ws or wss, with a host): \"{}\"", Escaped(.0))]
     InvalidUrl(String),
     /// The server's address has a path. Where the server mounts Socket.IO is [`Config::path`](super::Config::path);
     /// a namespace is named when it is joined.
     #[error("the server's address has a path; set the path of Socket.IO separately, name namespaces when joining")]
     UrlWithPath,
     /// The key belongs to the protocol: `token`, `userId`, `pid`, `offset` or `nx`.
-    #[error("the authentication field {0:?} is reserved")]
+    #[error("the authentication field \"{}\" is reserved", Escaped(.0))]
     ReservedAuthField(String),
     /// The value could not be encoded as JSON.
-    #[error("the authentication field {key:?} can't be encoded: {message}")]
+    #[error("the authentication field \"{}\" can't be encoded: {message}", Escaped(.key))]
     AuthFieldEncoding {
         /// The field.
         key: String,
@@ -82,7 +83,7 @@ pub struct ServerError {
 
 impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.message.escape_debug().fmt(f)
+        Escaped(&self.message).fmt(f)
     }
 }
 
@@ -159,7 +160,7 @@ pub enum EmitError {
     #[error("connect has not been called")]
     NoUser,
     /// Names like `connect` and `disconnect` belong to the protocol.
-    #[error("the event name {0:?} is reserved")]
+    #[error("the event name \"{}\" is reserved", Escaped(.0))]
     ReservedEvent(String),
     /// The event, or one of its attachments, is larger than the server takes or this side sends.
     #[error("{size} bytes are more than the {limit} that may be sent")]

@@ -7,6 +7,7 @@ use super::error::{AckError, ConnectError, JoinFailure};
 use super::ids::{ConnectTicket, ConnectionId, MessageId, ReplyId, TokenRequest};
 use super::status::{Quality, StatusChange};
 use crate::engineio::Frame;
+use crate::escape::Escaped;
 use crate::socketio::{Namespace, Payload, Sid};
 
 /// What a driver reports of a transport.
@@ -63,7 +64,7 @@ impl TransportFailure {
 
 impl fmt::Display for TransportFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.kind, self.message.escape_debug())
+        write!(f, "{}: {}", self.kind, Escaped(&self.message))
     }
 }
 

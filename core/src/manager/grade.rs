@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::{config::QualityThresholds, status::Quality};
+use crate::time::scaled;
 
 /// Turns measurements into a grade that does not flutter.
 ///
@@ -87,11 +88,11 @@ impl Grader {
 
     fn by_estimate(&self, estimate: Option<Duration>, part: f64) -> Quality {
         let Some(estimate) = estimate else { return Quality::Good };
-        if estimate <= self.thresholds.excellent.mul_f64(part) {
+        if estimate <= scaled(self.thresholds.excellent, part) {
             Quality::Excellent
-        } else if estimate <= self.thresholds.good.mul_f64(part) {
+        } else if estimate <= scaled(self.thresholds.good, part) {
             Quality::Good
-        } else if estimate <= self.thresholds.fair.mul_f64(part) {
+        } else if estimate <= scaled(self.thresholds.fair, part) {
             Quality::Fair
         } else {
             Quality::Poor

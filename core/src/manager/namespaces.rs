@@ -1,7 +1,8 @@
-use std::{collections::BTreeMap, mem};
+use std::mem;
 
 use crate::{
     socketio::{Namespace, Sid},
+    sorted::SortedMap,
     time::Timestamp,
 };
 
@@ -37,13 +38,15 @@ pub(super) struct TooMany;
 /// The namespaces that are wanted, in the order of their names.
 #[derive(Debug)]
 pub(super) struct Namespaces {
-    entries: BTreeMap<Namespace, Membership>,
+    entries: SortedMap<Namespace, Membership>,
     limit: usize,
 }
 
 impl Namespaces {
     pub(super) fn new(primary: Namespace, limit: usize) -> Self {
-        Self { entries: BTreeMap::from([(primary, Membership::NeedConnection)]), limit }
+        let mut entries = SortedMap::new();
+        entries.insert(primary, Membership::NeedConnection);
+        Self { entries, limit }
     }
 
     pub(super) fn len(&self) -> usize {

@@ -1,5 +1,3 @@
-use std::collections::{BTreeMap, BTreeSet};
-
 use bytestring::ByteString;
 
 use super::{
@@ -8,6 +6,7 @@ use super::{
 };
 use crate::{
     socketio::{Namespace, Payload},
+    sorted::{SortedMap, SortedSet},
     time::Timestamp,
 };
 
@@ -38,16 +37,16 @@ pub(super) struct Full;
 #[derive(Debug)]
 pub(super) struct Outbox {
     config: OutboxConfig,
-    messages: BTreeMap<MessageId, Waiting>,
+    messages: SortedMap<MessageId, Waiting>,
     /// Only namespaces for which something waits.
-    lanes: BTreeMap<Namespace, BTreeSet<MessageId>>,
-    expiry: BTreeSet<(Timestamp, MessageId)>,
+    lanes: SortedMap<Namespace, SortedSet<MessageId>>,
+    expiry: SortedSet<(Timestamp, MessageId)>,
     bytes: usize,
 }
 
 impl Outbox {
     pub(super) fn new(config: OutboxConfig) -> Self {
-        Self { config, messages: BTreeMap::new(), lanes: BTreeMap::new(), expiry: BTreeSet::new(), bytes: 0 }
+        Self { config, messages: SortedMap::new(), lanes: SortedMap::new(), expiry: SortedSet::default(), bytes: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -81,7 +80,7 @@ impl Outbox {
             }
         }
         self.bytes += bytes;
-        self.lanes.entry(waiting.namespace.clone()).or_default().insert(message);
+        self.lanes.or_default(waiting.namespace.clone()).insert(message);
         self.expiry.insert((waiting.expires_at, message));
         self.messages.insert(message, waiting);
         Ok(overflowed)
@@ -111,7 +110,7 @@ impl Outbox {
     }
 
     pub(super) fn pop_oldest(&mut self) -> Option<(MessageId, Waiting)> {
-        let message = *self.messages.first_key_value()?.0;
+        let message = *self.messages.first()?.0;
         self.remove(message).map(|waiting| (message, waiting))
     }
 

@@ -4,6 +4,7 @@ use bytestring::ByteString;
 
 use super::error::ServerError;
 use super::event::TransportFailure;
+use crate::escape::Escaped;
 
 /// What an application shows of the connection.
 ///
@@ -128,7 +129,7 @@ impl fmt::Display for DisconnectReason {
             Self::TransportClosed { code: Some(code), .. } => write!(f, " (code {code})"),
             Self::TransportFailed(failure) => write!(f, ": {failure}"),
             Self::AuthRejected(error) | Self::NamespaceRefused(error) => write!(f, ": {error}"),
-            Self::TokenUnavailable(text) | Self::ProtocolError(text) => write!(f, ": {}", text.escape_debug()),
+            Self::TokenUnavailable(text) | Self::ProtocolError(text) => write!(f, ": {}", Escaped(text)),
             _ => Ok(()),
         }
     }

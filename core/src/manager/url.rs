@@ -59,7 +59,8 @@ impl FromStr for ServerUrl {
         if text.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '#' | '\\' | '"' | '<' | '>')) {
             return Err(invalid());
         }
-        let (scheme, rest) = text.split_once("://").ok_or_else(invalid)?;
+        let (scheme, rest) = text.split_once(':').ok_or_else(invalid)?;
+        let rest = rest.strip_prefix("//").ok_or_else(invalid)?;
         let secure = match scheme.to_ascii_lowercase().as_str() {
             "http" | "ws" => false,
             "https" | "wss" => true,

@@ -1,11 +1,12 @@
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use bytestring::ByteString;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::{command::Token, config::AuthFields, error::ServerError};
-use crate::socketio::{Namespace, Sid};
+use crate::{
+    json::{self, push_string},
+    socketio::{Namespace, Sid},
+};
 
 /// What a stock server says of a namespace that it does not have.
 const INVALID_NAMESPACE: &str = "Invalid namespace";
@@ -38,37 +39,30 @@ pub(super) fn auth(token: &Token, user_id: &str, fields: &AuthFields) -> ByteStr
 
 /// The session's id from the data of a CONNECT answer; further keys do no harm.
 pub(super) fn connect_answer(data: Option<&str>) -> Option<Sid> {
-    #[derive(Deserialize)]
-    struct Answer {
-        sid: String,
-    }
-    let answer: Answer = serde_json::from_str(data?).ok()?;
-    let is_valid = !answer.sid.is_empty() && answer.sid.len() <= SID_LIMIT;
-    is_valid.then(|| Sid::new(answer.sid))
+    let [sid] = json::fields(data?, ["sid"])?;
+    let sid = json::string(sid?)?;
+    let is_valid = !sid.is_empty() && sid.len() <= SID_LIMIT;
+    is_valid.then(|| Sid::new(&*sid))
 }
 
 /// The data of a CONNECT_ERROR, which older servers send as a bare string.
 pub(super) fn connect_error(data: &str) -> ServerError {
-    #[derive(Deserialize)]
-    struct Refusal<'a> {
-        message: Option<String>,
-        #[serde(borrow)]
-        data: Option<&'a RawValue>,
-    }
-    #[derive(Deserialize)]
-    struct Hint {
-        #[serde(rename = "retryAfterMs")]
-        retry_after_ms: u64,
-    }
-    let (message, details) = match serde_json::from_str::<Refusal<'_>>(data) {
-        Ok(refusal) => (refusal.message.unwrap_or_default(), refusal.data.map(RawValue::get)),
-        Err(_) => (serde_json::from_str(data).unwrap_or_default(), None),
+    let (message, details) = match json::fields(data, ["message", "data"]) {
+        Some([None | Some("null"), details]) => (None, details),
+        // With a message that is none, nothing of it is to be trusted.
+        Some([Some(message), details]) => {
+            json::string(message).map_or((None, None), |message| (Some(message), details))
+        }
+        None => (json::string(data), None),
     };
+    let details = details.filter(|details| *details != "null");
+    let retry_after = details.and_then(|details| {
+        let [after] = json::fields(details, ["retryAfterMs"])?;
+        json::whole(after?)
+    });
     ServerError {
-        message: shortened(message),
-        retry_after: details
-            .and_then(|details| serde_json::from_str::<Hint>(details).ok())
-            .map(|hint| Duration::from_millis(hint.retry_after_ms)),
+        message: message.map(shortened).unwrap_or_default(),
+        retry_after: retry_after.map(Duration::from_millis),
         data: details.map(ByteString::from),
     }
 }
@@ -78,14 +72,10 @@ pub(super) fn is_invalid_namespace(error: &ServerError) -> bool {
     error.message == INVALID_NAMESPACE
 }
 
-fn shortened(mut text: String) -> String {
+fn shortened(text: Cow<'_, str>) -> String {
+    let mut text = text.into_owned();
     text.truncate(text.floor_char_boundary(MESSAGE_LIMIT));
     text
-}
-
-fn push_string(json: &mut String, text: &str) {
-    // A string always has a JSON form.
-    json.push_str(&serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned()));
 }
 
 #[cfg(test)]

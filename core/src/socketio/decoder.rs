@@ -1,12 +1,10 @@
-use std::mem;
+use std::{borrow::Cow, mem};
 
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::{
-    AckId, DecodeError, Namespace, Packet, Payload, RESERVED_EVENTS, Rule,
-    scan::{ScanLimits, Scanned, scan},
-};
+use super::{AckId, DecodeError, Namespace, Packet, Payload, RESERVED_EVENTS, Rule};
+use crate::json::{self, ScanLimits, Scanned};
 
 /// What a [`Decoder`] takes from a peer. Beyond it, the packet is refused.
 #[derive(Debug, Clone, Copy)]
@@ -204,17 +202,16 @@ impl<'a> Reader<'a> {
     }
 
     fn event(&self, attachments: usize) -> Result<(ByteString, Payload), DecodeError> {
-        let (raw_name, payload) = self.array(attachments, self.limits.max_args.saturating_add(1))?.split_name();
+        let (span, payload) = self.array(attachments, self.limits.max_args.saturating_add(1))?.split_name();
         let invalid = Rule::InvalidEventName.at(self.at);
-        let raw_name = raw_name.ok_or(invalid)?;
+        let raw_name = span.and_then(|(start, end)| self.text.get(start as usize..end as usize)).ok_or(invalid)?;
         let name = match raw_name.as_bytes().first() {
-            // Most names have no escapes, and can be a slice of the frame.
-            Some(b'"') if !raw_name.contains('\\') => {
-                let inner = raw_name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).ok_or(invalid)?;
-                raw_name.slice_ref(inner)
-            }
-            Some(b'"') => ByteString::from(serde_json::from_str::<String>(&raw_name).map_err(|_| invalid)?),
-            Some(b'-' | b'0'..=b'9') => raw_name,
+            Some(b'"') => match json::string(raw_name).ok_or(invalid)? {
+                // Most names have no escapes, and can be a slice of the frame.
+                Cow::Borrowed(name) => self.text.slice_ref(name),
+                Cow::Owned(name) => ByteString::from(name),
+            },
+            Some(b'-' | b'0'..=b'9') => self.text.slice_ref(raw_name),
             _ => return Err(invalid),
         };
         if RESERVED_EVENTS.contains(&&*name) {
@@ -232,7 +229,8 @@ impl<'a> Reader<'a> {
     }
 
     fn scan(&self, attachments: usize, max_elements: usize) -> Result<Scanned, DecodeError> {
-        scan(self.text, self.at, ScanLimits { max_depth: self.limits.max_depth, max_elements, attachments })
+        let limits = ScanLimits { max_depth: self.limits.max_depth, max_elements, attachments };
+        Ok(json::scan(self.text, self.at, limits)?)
     }
 
     fn digits(&mut self) -> &'a str {

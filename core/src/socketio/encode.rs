@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::ser::Formatter;
 
 use super::{AckId, EncodeError, Namespace, Packet, Payload};
+use crate::json::push_string;
 
 impl Packet {
     /// Appends the text of the packet to `out`. Its [`attachments`](Self::attachments) follow as one
@@ -43,7 +44,7 @@ pub fn encode_event_into(out: &mut String, namespace: &Namespace, id: Option<Ack
     out.reserve(args.len() + name.len() + namespace.as_str().len() + 32);
     binary_header(out, ['2', '5'], namespace, id, payload.attachments().len());
     out.push('[');
-    push_json_string(out, name);
+    push_string(out, name);
     if !args.is_empty() {
         out.push(',');
         out.push_str(args);
@@ -76,22 +77,13 @@ fn binary_header(out: &mut String, kinds: [char; 2], namespace: &Namespace, id: 
     }
 }
 
-fn push_json_string(out: &mut String, text: &str) {
-    if text.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
-        out.push_str(&serde_json::to_string(text).unwrap_or_default());
-    } else {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
-    }
-}
-
 /// Writes `value` as JSON, with its byte strings taken out as attachments.
 pub(super) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<(String, Vec<Bytes>), EncodeError> {
     let mut text = Vec::with_capacity(64);
     let mut attachments = Vec::new();
     let formatter = AttachmentFormatter { attachments: &mut attachments };
-    value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, formatter))?;
+    let written = value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, formatter));
+    written.map_err(|error| EncodeError::Json(error.to_string()))?;
     if u32::try_from(text.len()).is_err() {
         return Err(EncodeError::TooLarge);
     }

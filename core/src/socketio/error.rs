@@ -1,5 +1,7 @@
 use thiserror::Error;
 
+use crate::json::{self, Fault};
+
 /// Frames that are not a Socket.IO packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("Socket.IO: {rule} (at byte {offset})")]
@@ -86,13 +88,28 @@ impl Rule {
     }
 }
 
+impl From<json::Error> for DecodeError {
+    fn from(error: json::Error) -> Self {
+        let rule = match error.fault {
+            Fault::Invalid => Rule::InvalidJson,
+            Fault::Truncated => Rule::TruncatedJson,
+            Fault::Trailing => Rule::TrailingData,
+            Fault::TooDeep => Rule::TooDeep,
+            Fault::TooManyElements => Rule::TooManyArgs,
+            Fault::PlaceholderOutOfRange => Rule::PlaceholderOutOfRange,
+            Fault::TooLong => Rule::PacketTooLarge,
+        };
+        rule.at(error.offset)
+    }
+}
+
 /// Why values cannot become the arguments of an event.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// The value does not fit JSON (a map with keys that are no strings, an error of its own).
+    /// The value does not fit JSON (a map with keys that are no strings, an error of its own). What serde_json says.
     #[error("the arguments cannot be written as JSON: {0}")]
-    Json(#[from] serde_json::Error),
+    Json(String),
     /// A list of arguments must serialise to a JSON array.
     #[error("a list of arguments must be a tuple, slice or array")]
     NotAList,

@@ -11,7 +11,6 @@ mod error;
 mod namespace;
 mod packet;
 mod payload;
-mod scan;
 
 pub use decoder::{Decoder, Limits};
 pub use encode::encode_event_into;

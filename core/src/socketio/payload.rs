@@ -4,12 +4,8 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{
-    ArgError, DecodeError, EncodeError, Rule,
-    attached::Attached,
-    encode::to_json,
-    scan::{ScanLimits, Spans, scan},
-};
+use super::{ArgError, DecodeError, EncodeError, Rule, attached::Attached, encode::to_json};
+use crate::json::{ScanLimits, Span, Spans, scan};
 
 /// The arguments of an event or ack, encoded: JSON text and binary attachments.
 ///
@@ -68,7 +64,8 @@ impl Payload {
     /// When the text is not a JSON array, is nested deeper than 512, or a placeholder refers to no
     /// attachment.
     pub fn from_json(array: ByteString, attachments: Vec<Bytes>) -> Result<Self, EncodeError> {
-        let scanned = scan(&array, 0, ScanLimits { attachments: attachments.len(), ..OWN })?;
+        let limits = ScanLimits { attachments: attachments.len(), ..OWN };
+        let scanned = scan(&array, 0, limits).map_err(DecodeError::from)?;
         if scanned.first != b'[' {
             return Err(EncodeError::NotAList);
         }
@@ -157,13 +154,9 @@ impl Payload {
         self.raw_args().len() + self.attachments().iter().map(Bytes::len).sum::<usize>()
     }
 
-    /// Without the first argument, which shall be the event's name.
-    pub(super) fn split_name(mut self) -> (Option<ByteString>, Self) {
-        if self.spans.is_empty() {
-            return (None, self);
-        }
-        let (start, end) = self.spans.remove(0);
-        let name = self.text.get(start as usize..end as usize).map(|name| self.text.slice_ref(name));
+    /// Without the first argument, which shall be the event's name, and where that stands.
+    pub(super) fn split_name(mut self) -> (Option<Span>, Self) {
+        let name = if self.spans.is_empty() { None } else { Some(self.spans.remove(0)) };
         (name, self)
     }
 

@@ -37,11 +37,20 @@ const PING_EVERY = 2_000;
 const PING_TIMEOUT = 5_000;
 /** How long a message may take to the server, its time in the offline queue included, before it is given up. */
 const MESSAGE_TIMEOUT = 15 * 60_000;
+/** How long a new connection's quality may vary without a word in the log. */
+const SETTLING = 5_000;
 /** How often typing is told while it goes on. */
 const TYPING_EVERY = 2_500;
 
 /** The page's connection: one manager, and between it and the state everything that they have to tell each other. */
-export class Connection extends Emitter<{ status: []; quality: []; sample: []; refused: [message: string] }> {
+export class Connection extends Emitter<{
+  status: [];
+  quality: [];
+  sample: [];
+  /** What waits in the offline queue. */
+  queue: [];
+  refused: [message: string];
+}> {
   readonly journal = new Journal();
   readonly network = new Network();
   readonly samples: Sample[] = [];
@@ -50,7 +59,8 @@ export class Connection extends Emitter<{ status: []; quality: []; sample: []; r
   #manager: Manager<Receives, Sends>;
   #state: State;
   #pings: ReturnType<typeof setInterval> | undefined;
-  #typing = { peer: "", at: 0 };
+  /** Whom the user was last said to be typing to, and when. */
+  #typing: { peer: string; at: number } | undefined;
 
   constructor(state: State) {
     super();
@@ -103,13 +113,14 @@ export class Connection extends Emitter<{ status: []; quality: []; sample: []; r
   cutNetwork(cut: boolean): void {
     if (cut === this.network.isCut) return;
     if (cut) {
-      this.journal.add("bad", "Network cut", "Sockets are closed, and none can be opened");
-      this.network.cut();
+      this.journal.add("bad", "Network cut", "Sockets close, and none can be opened");
+      // As browsers do, which lose the sockets and then say that there is no network.
+      void this.network.cut().then(() => this.network.isCut && this.#manager.networkChanged(false));
     } else {
       this.journal.add("good", "Network restored", "The next attempt starts at once");
       this.network.restore();
+      this.#manager.networkChanged(true);
     }
-    this.#manager.networkChanged(!cut);
     this.tell("status");
   }
 
@@ -117,7 +128,7 @@ export class Connection extends Emitter<{ status: []; quality: []; sample: []; r
   send(peer: string, text: string): void {
     const key = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 12)}`;
     this.#state.addDraft(peer, key, text, Date.now());
-    this.#typing.at = 0;
+    this.#typing = undefined;
     void this.#deliver(peer, key, text);
   }
 
@@ -133,9 +144,9 @@ export class Connection extends Emitter<{ status: []; quality: []; sample: []; r
   tellTyping(peer: string, isTyping: boolean): void {
     if (this.status !== "connected") return;
     const now = performance.now();
-    const goesOn = this.#typing.peer === peer && now - this.#typing.at < TYPING_EVERY;
-    if (isTyping ? goesOn : !this.#typing.at) return;
-    this.#typing = { peer, at: isTyping ? now : 0 };
+    const last = this.#typing;
+    if (isTyping ? last?.peer === peer && now - last.at < TYPING_EVERY : !last) return;
+    this.#typing = isTyping ? { peer, at: now } : undefined;
     this.#manager.emit("messaging", "USER_TYPING", { receiverId: peer, isTyping }, { volatile: true });
   }
 
@@ -144,21 +155,23 @@ export class Connection extends Emitter<{ status: []; quality: []; sample: []; r
       const draft = { receiverId: peer, content: text, tempId: key };
       const options = { timeout: MESSAGE_TIMEOUT, ttl: MESSAGE_TIMEOUT };
       const sent = this.#manager.emitWithAck("messaging", "NEW_MESSAGE", draft, options);
-      this.tell("status");
+      this.tell("queue");
       const receipt = await sent;
       if (receipt.ok) this.#state.markSent(peer, key, receipt.id, receipt.timestamp);
       else this.#state.markFailed(peer, key, `Refused: ${receipt.message}`);
     } catch (error) {
       this.#state.markFailed(peer, key, problemOf(error));
     }
-    this.tell("status");
+    this.tell("queue");
   }
 
   #listen(): void {
     const manager = this.#manager;
     manager.addStatusListener((status, reason) => this.#statusChanged(status, reason));
     manager.addQualityListener((quality) => {
-      if (this.status === "connected") this.journal.add(quality === "poor" ? "bad" : "plain", `Quality is ${quality}`);
+      // The first measurements of a connection are no news.
+      const isNews = this.status === "connected" && performance.now() - (this.gaps.at(-1)?.to ?? Infinity) > SETTLING;
+      if (isNews && quality !== "offline") this.journal.add(quality === "poor" ? "bad" : "plain", `Quality is ${quality}`);
       this.tell("quality");
     });
     manager.addNoticeListener((notice) => this.#noticed(notice));
@@ -181,14 +194,13 @@ export class Connection extends Emitter<{ status: []; quality: []; sample: []; r
     if (status === "connected") {
       if (gap) gap.to ??= performance.now();
       this.journal.add("good", "Connected", `as ${displayName(this.#state.user)}`);
-      void this.#ping();
       void this.#askWhoIsHere();
     } else {
       if (!gap || gap.to !== undefined) this.gaps.push({ from: performance.now() });
       if (this.gaps.length > 50) this.gaps.shift();
       if (status === "disconnected") {
         this.#state.forgetPresences();
-        this.journal.add("bad", "Disconnected", reason?.message);
+        this.journal.add("bad", "Disconnected", reason && cause(reason));
       } else if (status === "connecting") this.journal.add("plain", "Connecting");
     }
     this.tell("status");
@@ -207,7 +219,7 @@ export class Connection extends Emitter<{ status: []; quality: []; sample: []; r
         break;
       case "retryScheduled": {
         const attempt = `Attempt ${notice.failedAttempts + 1} in ${secondsLeft(notice.delay)}`;
-        this.journal.countDown(attempt, notice.delay, notice.reason.message);
+        this.journal.countDown(attempt, notice.delay, cause(notice.reason));
         break;
       }
       case "messageDropped":
@@ -264,6 +276,12 @@ export function spoken(connection: Connection): string {
 /** What waits, in words. */
 export function waiting({ size, bytes: total }: { size: number; bytes: number }): string {
   return size === 0 ? "Nothing waits" : `${count(size)} waiting · ${bytes(total)}`;
+}
+
+/** Why a connection ended, without the layers that the word of it came through. */
+export function cause({ message }: DisconnectReason): string {
+  const last = message.split(": ").at(-1) ?? message;
+  return last.charAt(0).toLocaleUpperCase() + last.slice(1);
 }
 
 function problemOf(error: unknown): string {

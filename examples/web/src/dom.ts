@@ -45,6 +45,24 @@ function append(element: Element, children: Child[]): void {
   element.append(...children.filter((child): child is Node | string => child !== null && child !== undefined && child !== false));
 }
 
+/** How long a hidden page may take to catch up: it gets no frames. */
+const HIDDEN_PAUSE = 200;
+
+/** What renders at most once a frame, however often it is called. */
+export function perFrame(render: () => void): () => void {
+  let isDue = false;
+  const run = () => {
+    isDue = false;
+    render();
+  };
+  return () => {
+    if (isDue) return;
+    isDue = true;
+    if (document.hidden) setTimeout(run, HIDDEN_PAUSE);
+    else requestAnimationFrame(run);
+  };
+}
+
 /** Tells people who don't see the page what changed on it. */
 export function announce(text: string): void {
   const region = document.getElementById("announcer");

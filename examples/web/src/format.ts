@@ -1,6 +1,6 @@
 /** How things are written on the page. */
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const seconds = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long" });
 const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long" });
@@ -67,12 +67,14 @@ export function initials(userId: string): string {
   return letters.join("").toLocaleUpperCase() || "?";
 }
 
+/** Well apart from each other, and from what the page's own colours mean. */
+const HUES = [18, 44, 84, 150, 190, 214, 330];
+
 /** A hue for a name: the same on every device. */
 export function hue(userId: string): number {
   let hash = 2166136261;
   for (const char of userId) hash = Math.imul(hash ^ char.codePointAt(0)!, 16777619);
-  // Steps, so that two are either the same or well apart.
-  return ((hash >>> 0) % 12) * 30 + 8;
+  return HUES[(hash >>> 7) % HUES.length]!;
 }
 
 /** Whether a text is one to three pictures and nothing else: they are shown large. */

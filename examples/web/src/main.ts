@@ -10,11 +10,7 @@ async function start(): Promise<void> {
   const address = new URLSearchParams(location.search);
   const [as, to] = [address.get("as"), address.get("to")];
   if (as !== null && isUserId(as)) return enter(as, to !== null && isUserId(to) && to !== as ? to : undefined);
-  showSignIn(root, await usersInOtherTabs(), (user) => {
-    // So that a reload comes back as the same user.
-    history.replaceState(null, "", `/?${new URLSearchParams({ as: user })}`);
-    enter(user, undefined);
-  });
+  showSignIn(root, await usersInOtherTabs(), (user) => enter(user, undefined));
 }
 
 function enter(user: string, peer: string | undefined): void {
@@ -24,7 +20,7 @@ function enter(user: string, peer: string | undefined): void {
     user,
     peers: [peer, suggested].filter((other): other is string => other !== undefined),
     open: peer,
-    addressFor: (other) => addressFor(other, user),
+    addressFor,
   });
 }
 

@@ -29,9 +29,15 @@ export class Network {
     return this.#cut;
   }
 
-  cut(): void {
+  /** Resolves when the sockets that were open are closed. */
+  async cut(): Promise<void> {
     this.#cut = true;
-    for (const socket of this.#live) socket.close();
+    const closed = [...this.#live].map((socket) => {
+      const event = new Promise((resolve) => socket.addEventListener("close", resolve, { once: true }));
+      socket.close();
+      return event;
+    });
+    await Promise.all(closed);
   }
 
   restore(): void {

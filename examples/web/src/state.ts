@@ -189,7 +189,7 @@ export class State extends Emitter<{
     if (status === "online") this.#online.set(userId, timestamp);
     else {
       this.#online.delete(userId);
-      this.#lastSeen.set(userId, timestamp);
+      if (this.#conversations.has(userId)) this.#lastSeen.set(userId, timestamp);
       this.setTyping(userId, false);
     }
     this.tell("presence");
@@ -223,7 +223,9 @@ export class State extends Emitter<{
     const conversation = this.#ensure(peer);
     conversation.messages.push(message);
     if (conversation.messages.length > MAX_MESSAGES) conversation.messages.shift();
-    if (!message.own && !(this.#isVisible && this.#open === peer)) conversation.unread += 1;
+    // Who wrote from another device has read there what came before.
+    if (message.own) conversation.unread = 0;
+    else if (!(this.#isVisible && this.#open === peer)) conversation.unread += 1;
     this.tell("message", peer, message, true);
     this.tell("list");
   }

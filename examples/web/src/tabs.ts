@@ -20,9 +20,9 @@ export function claim(user: string): void {
   void navigator.locks?.request(PREFIX + user, { mode: "shared" }, forever).catch(() => {});
 }
 
-/** Where another tab is signed in as a user, with a conversation open. */
-export function addressFor(user: string, peer: string): string {
-  return `/?${new URLSearchParams({ as: user, to: peer })}`;
+/** Where a tab is signed in as a user, with a conversation open. */
+export function addressFor(user: string, peer: string | undefined): string {
+  return `/?${new URLSearchParams(peer === undefined ? { as: user } : { as: user, to: peer })}`;
 }
 
 /** Who a tab proposes to talk to. */

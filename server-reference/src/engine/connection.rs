@@ -45,6 +45,12 @@ pub(super) struct State {
     sockets: SmallVec<[(SlotId, Arc<SocketInner>); 1]>,
 }
 
+/// Something to be carried out, with the socket that it is for.
+pub(super) struct Work {
+    socket: Option<Arc<SocketInner>>,
+    output: Output,
+}
+
 impl State {
     /// Hands on what the last change of the session brought about.
     fn settle(&mut self) {
@@ -86,6 +92,12 @@ impl State {
         self.parked = true;
     }
 
+    /// The driver is at work, and looks at the session again before it rests: to wake it meanwhile
+    /// would only send it round the scheduler once more.
+    pub(super) fn unpark(&mut self) {
+        self.parked = false;
+    }
+
     pub(super) fn park_upgrade(&mut self, cx: &Context<'_>) {
         self.upgrade = Some(cx.waker().clone());
     }
@@ -98,6 +110,21 @@ impl State {
     /// Whether outputs wait that nobody is carrying out.
     pub(super) fn has_work(&self) -> bool {
         self.session.has_output() && !self.carrying_out
+    }
+
+    /// Takes the next output to carry out, where nobody is at it. Who gets one says
+    /// [`Self::work_done`] when it is carried out.
+    pub(super) fn take_work(&mut self) -> Option<Work> {
+        if self.carrying_out {
+            return None;
+        }
+        let output = self.session.poll_output()?;
+        self.carrying_out = true;
+        Some(Work { socket: self.socket(&output), output })
+    }
+
+    pub(super) fn work_done(&mut self) {
+        self.carrying_out = false;
     }
 
     /// Whether the session is over, and everything it said carried out.
@@ -277,27 +304,20 @@ impl Connection {
     /// Carries out what the session says, in order. Application code runs here, so no lock may be
     /// held by the caller. Where another task is at it already, that one does it.
     pub(crate) fn carry_out(self: &Arc<Self>) {
-        let mut continues = false;
-        loop {
-            let next = {
-                let mut state = self.state.lock();
-                if !continues && state.carrying_out {
-                    return;
-                }
-                let output = state.session.poll_output();
-                state.carrying_out = output.is_some();
-                if continues && output.is_none() {
-                    state.wake();
-                }
-                output.map(|output| (state.socket(&output), output))
-            };
-            continues = true;
-            let Some((socket, output)) = next else { return };
-            self.carry_out_one(socket, output);
+        let mut next = self.state.lock().take_work();
+        while let Some(work) = next {
+            self.carry_out_one(work);
+            let mut state = self.state.lock();
+            state.work_done();
+            next = state.take_work();
+            if next.is_none() {
+                state.wake();
+            }
         }
     }
 
-    fn carry_out_one(self: &Arc<Self>, socket: Option<Arc<SocketInner>>, output: Output) {
+    /// Carries out what [`State::take_work`] gave. The same holds as for [`Self::carry_out`].
+    pub(super) fn carry_out_one(self: &Arc<Self>, Work { socket, output }: Work) {
         let metrics = &self.engine.metrics;
         match (output, socket) {
             (Output::Event { id, name, payload, .. }, Some(socket)) => {

@@ -10,7 +10,7 @@ use tokio::time::Sleep;
 
 use super::{
     Connection, Engine,
-    connection::State,
+    connection::{State, Work},
     websocket::{Read, WebSocket},
 };
 use crate::{
@@ -22,12 +22,6 @@ use crate::{
 const MAX_ROUNDS: usize = 16;
 /// The most outputs that are read ahead before they are carried out.
 const MAX_OUTPUTS: usize = 64;
-
-/// What the driver of a WebSocket stopped for.
-enum Stop {
-    Outputs,
-    Closed,
-}
 
 /// What the driver of a polling session stopped for.
 enum PollingStop {
@@ -44,12 +38,26 @@ struct Timer<'a> {
 }
 
 impl Timer<'_> {
-    /// Whether `deadline` has come.
-    fn poll(&mut self, cx: &mut Context<'_>, engine: &Engine, deadline: Option<Timestamp>) -> Poll<()> {
+    /// Whether `deadline` has come. Where it is later than `now`, a moment since this task last
+    /// woke up, the timer set to it can only wake the task again, and need not be looked at.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        engine: &Engine,
+        deadline: Option<Timestamp>,
+        now: Option<Timestamp>,
+    ) -> Poll<()> {
         let Some(deadline) = deadline else { return Poll::Pending };
-        if self.set_to.is_none_or(|set_to| deadline < set_to) {
-            self.set_to = Some(deadline);
-            self.sleep.as_mut().reset(engine.instant(deadline));
+        match self.set_to {
+            Some(set_to) if set_to <= deadline => {
+                if now.is_some_and(|now| now < set_to) {
+                    return Poll::Pending;
+                }
+            }
+            _ => {
+                self.set_to = Some(deadline);
+                self.sleep.as_mut().reset(engine.instant(deadline));
+            }
         }
         if self.sleep.as_mut().poll(cx).is_ready() {
             self.set_to = None;
@@ -75,6 +83,7 @@ pub(super) async fn polling(connection: Arc<Connection>) {
 fn poll_polling(cx: &mut Context<'_>, connection: &Connection, timer: &mut Timer<'_>) -> Poll<PollingStop> {
     loop {
         let deadline = connection.drive(|state| {
+            state.unpark();
             if state.session.is_websocket() {
                 return Err(PollingStop::Done);
             }
@@ -90,7 +99,7 @@ fn poll_polling(cx: &mut Context<'_>, connection: &Connection, timer: &mut Timer
         match deadline {
             Err(stop) => return Poll::Ready(stop),
             Ok(deadline) => {
-                if timer.poll(cx, &connection.engine, deadline).is_pending() {
+                if timer.poll(cx, &connection.engine, deadline, None).is_pending() {
                     return Poll::Pending;
                 }
                 connection.with(Session::handle_timeout);
@@ -108,12 +117,14 @@ pub(super) async fn websocket(connection: Arc<Connection>, mut socket: WebSocket
             connection: &connection,
             socket: &mut socket,
             timer: Timer { sleep, set_to: None },
+            now: None,
             written: 0,
+            paused: false,
+            work: None,
+            carries_out: false,
             code: &mut code,
         };
-        while let Stop::Outputs = poll_fn(|cx| driver.poll(cx)).await {
-            driver.connection.carry_out();
-        }
+        poll_fn(|cx| driver.poll(cx)).await;
     }
     let code = code.unwrap_or_else(|| connection.drive(|state| close_code(state.session.closed_by())));
     drop(connection);
@@ -132,29 +143,60 @@ struct Driver<'a> {
     connection: &'a Arc<Connection>,
     socket: &'a mut WebSocket,
     timer: Timer<'a>,
+    /// The time, where it was read since the task woke up.
+    now: Option<Timestamp>,
     /// Bytes of messages written that the session does not know of yet.
     written: usize,
+    /// Nothing is to be read, as of the last round.
+    paused: bool,
+    /// The first thing to carry out of what was read.
+    work: Option<Work>,
+    /// The session does not know yet that what was taken from it is carried out.
+    carries_out: bool,
     code: &'a mut Option<CloseCode>,
 }
 
-/// What the session says at the start of a round.
-struct Round {
-    paused: bool,
-    deadline: Option<Timestamp>,
+/// What the session says in a round.
+enum Round {
+    /// Other tasks go first.
+    Yield,
+    /// There is something to carry out.
+    Work(Work),
+    /// The session is over.
+    Closed,
+    /// Nothing, until this time.
+    Rest(Option<Timestamp>),
 }
 
 impl Driver<'_> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Stop> {
+    /// Reads first: that is what most often wakes a driver, and what is read is answered in the same
+    /// round.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.now = None;
+        // The stream had nothing to read, and wakes this task when it has.
+        let mut exhausted = false;
         for _ in 0..MAX_ROUNDS {
-            let round = match self.begin_round(cx) {
-                Ok(Some(round)) => round,
-                Ok(None) => break,
-                Err(stop) => return Poll::Ready(stop),
+            if !exhausted && !self.paused {
+                exhausted = !self.poll_read(cx);
+            }
+            let deadline = loop {
+                if let Some(work) = self.work.take() {
+                    self.connection.carry_out_one(work);
+                }
+                match self.look(cx) {
+                    Round::Yield => {
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    Round::Work(work) => self.work = Some(work),
+                    Round::Closed => return Poll::Ready(()),
+                    Round::Rest(deadline) => break deadline,
+                }
             };
-            if self.poll_write(cx) || (!round.paused && self.poll_read(cx)) {
+            if self.poll_write(cx) || (!exhausted && !self.paused) {
                 continue;
             }
-            if self.timer.poll(cx, &self.connection.engine, round.deadline).is_ready() {
+            if self.timer.poll(cx, &self.connection.engine, deadline, self.now).is_ready() {
                 self.connection.with(Session::handle_timeout);
                 continue;
             }
@@ -164,35 +206,41 @@ impl Driver<'_> {
         Poll::Pending
     }
 
-    /// Reports what was written, takes what is to be written, and leaves the waker: whatever comes
-    /// up from now on wakes this task. Nothing where other tasks go first.
-    fn begin_round(&mut self, cx: &Context<'_>) -> Result<Option<Round>, Stop> {
-        let now = (self.written > 0).then(|| self.connection.engine.now());
+    /// Reports what was done, takes what is to be carried out or written, and leaves the waker:
+    /// whatever comes up from now on wakes this task.
+    fn look(&mut self, cx: &Context<'_>) -> Round {
+        let engine = &self.connection.engine;
+        let now = (self.written > 0).then(|| *self.now.get_or_insert_with(|| engine.now()));
         self.connection.drive(|state: &mut State| {
-            if state.gathers() {
-                return Ok(None);
+            if std::mem::take(&mut self.carries_out) {
+                state.work_done();
             }
-            let session = &mut state.session;
+            if state.gathers() {
+                return Round::Yield;
+            }
+            state.unpark();
             if let Some(now) = now {
-                session.handle_transmitted(now, std::mem::take(&mut self.written));
+                state.session.handle_transmitted(now, std::mem::take(&mut self.written));
+            }
+            if let Some(work) = state.take_work() {
+                self.carries_out = true;
+                return Round::Work(work);
             }
             if self.socket.is_drained() {
                 while self.socket.has_room()
-                    && let Some(message) = session.poll_transmit()
+                    && let Some(message) = state.session.poll_transmit()
                 {
                     self.socket.push(message);
                 }
             }
-            let paused = session.is_paused() || session.is_closed() || session.outputs() >= MAX_OUTPUTS;
-            let round = Round { paused, deadline: session.poll_timeout() };
-            if state.has_work() {
-                return Err(Stop::Outputs);
-            }
             if state.is_done() {
-                return Err(Stop::Closed);
+                return Round::Closed;
             }
+            let session = &state.session;
+            self.paused = session.is_paused() || session.is_closed() || session.outputs() >= MAX_OUTPUTS;
+            let deadline = session.poll_timeout();
             state.park(cx);
-            Ok(Some(round))
+            Round::Rest(deadline)
         })
     }
 
@@ -216,16 +264,22 @@ impl Driver<'_> {
 
     /// Returns whether something was read, or the session was changed.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> bool {
-        let engine = &self.connection.engine;
         let connection = self.connection;
+        let engine = &connection.engine;
         let mut now = None;
         let read = self.socket.poll_read(cx, &engine.limits, &mut |frame| {
             let now = *now.get_or_insert_with(|| engine.now());
             connection.drive(|state| {
                 state.session.handle_frame(now, frame);
+                if self.work.is_none() {
+                    state.unpark();
+                    self.work = state.take_work();
+                    self.carries_out |= self.work.is_some();
+                }
                 !state.session.is_closed() && state.session.outputs() < MAX_OUTPUTS
             })
         });
+        self.now = now.or(self.now);
         match read {
             Poll::Pending => return false,
             Poll::Ready(Read::Progress) => {}

@@ -88,13 +88,18 @@ impl Message {
     /// A Socket.IO packet.
     #[must_use]
     pub fn from_packet(packet: &Packet) -> Self {
-        Self::socketio(64, packet.attachments(), |out| packet.encode_into(out))
+        let size = match packet {
+            Packet::Event { namespace, name, payload, .. } => event_size(namespace, name, payload),
+            Packet::Ack { namespace, payload, .. } => event_size(namespace, "", payload),
+            _ => 64,
+        };
+        Self::socketio(size, packet.attachments(), |out| packet.encode_into(out))
     }
 
     /// A Socket.IO event.
     #[must_use]
     pub fn from_event(namespace: &Namespace, id: Option<AckId>, name: &str, payload: &Payload) -> Self {
-        let size = namespace.as_str().len() + name.len() + payload.size() + 32;
+        let size = event_size(namespace, name, payload);
         Self::socketio(size, payload.attachments(), |out| encode_event_into(out, namespace, id, name, payload))
     }
 
@@ -105,7 +110,9 @@ impl Message {
         });
         let mut units = SmallVec::with_capacity(1 + attachments.len());
         units.push(message);
-        units.extend(attachments.iter().map(|bytes| Unit::binary(bytes)));
+        for bytes in attachments {
+            units.push(Unit::binary(bytes));
+        }
         Self::new(units)
     }
 
@@ -162,6 +169,12 @@ impl Message {
         static ANSWER: LazyLock<Message> = LazyLock::new(|| Message::from_frame(&Frame::from("3probe")));
         ANSWER.clone()
     }
+}
+
+/// Room for the text of an event or ack, so that it need not grow: with the packet types, and what
+/// the encoder makes room for.
+fn event_size(namespace: &Namespace, name: &str, payload: &Payload) -> usize {
+    1 + namespace.as_str().len() + name.len() + payload.raw_args().len() + 32
 }
 
 impl fmt::Debug for Message {

@@ -14,7 +14,11 @@ use futures_util::{
 };
 use smallvec::SmallVec;
 
-use super::{Event, EventRejected, SocketInner, handlers::Middleware};
+use super::{
+    Event, EventRejected, SocketInner,
+    handlers::{Handler, Middleware},
+    namespace::Shared,
+};
 use crate::session::DisconnectReason;
 
 /// The most items that a dispatcher takes before it lets other tasks run.
@@ -53,6 +57,27 @@ impl EventQueue {
             full: false,
         }
     }
+
+    /// The handlers of an event have returned. Returns whether the connection may go on with that.
+    fn finish(&mut self, bytes: usize, shared: &Shared) -> bool {
+        self.unfinished = self.unfinished.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
+        let resumes =
+            self.full && self.unfinished <= shared.event_queue / 2 && self.bytes <= shared.event_queue_bytes / 2;
+        self.full &= !resumes;
+        resumes
+    }
+
+    /// The next item for the dispatcher. Where there is none, and no handler runs, it is done.
+    fn next(&mut self, running: bool) -> Option<Item> {
+        let item = self.items.pop_front();
+        if item.is_none() && !running {
+            self.items = VecDeque::new();
+            self.dispatching = false;
+            self.dispatcher = None;
+        }
+        item
+    }
 }
 
 impl SocketInner {
@@ -80,7 +105,7 @@ impl SocketInner {
         if fills {
             self.connection.pause();
         }
-        if starts {
+        if let Some(first) = first {
             self.dispatch(first);
         }
     }
@@ -91,34 +116,115 @@ impl SocketInner {
         queue.closed = false;
         let starts = !queue.dispatching && !queue.items.is_empty();
         queue.dispatching |= starts;
+        let first = if starts { queue.next(false) } else { None };
         drop(queue);
-        if starts {
-            self.dispatch(None);
+        if let Some(first) = first {
+            self.dispatch(first);
         }
     }
 
-    /// Starts a dispatcher. Handlers that need not wait are done when this returns; for others it
-    /// becomes a task of its own, which ends when there is nothing left to do.
-    fn dispatch(self: &Arc<Self>, first: Option<Item>) {
-        let mut dispatcher = Dispatcher { socket: Arc::clone(self), first, running: None, stage: Stage::Next };
+    /// Takes items to their handlers. Those that need not wait are done when this returns; for
+    /// others a dispatcher goes on as a task of its own, until there is nothing left to do.
+    fn dispatch(self: &Arc<Self>, first: Item) {
         // Whatever is pending is polled again by the task, with the task's own waker.
-        if Pin::new(&mut dispatcher).poll(&mut Context::from_waker(Waker::noop())).is_pending() {
-            self.connection.engine.tasks.spawn(dispatcher);
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut item = first;
+        for _ in 0..BUDGET {
+            let done = match item {
+                Item::Event(event) => {
+                    let bytes = event.size();
+                    match self.begin(event, &mut cx) {
+                        Begun::Done => Some(bytes),
+                        begun => return self.spawn_dispatcher(begun),
+                    }
+                }
+                Item::Disconnect(reason) => {
+                    self.run_disconnect(reason);
+                    None
+                }
+            };
+            let mut queue = self.queue.lock();
+            let resumes = done.is_some_and(|bytes| queue.finish(bytes, &self.namespace.shared));
+            let next = queue.next(false);
+            drop(queue);
+            if resumes {
+                self.connection.resume();
+            }
+            match next {
+                Some(next) => item = next,
+                None => return,
+            }
         }
+        self.queue.lock().items.push_front(item);
+        self.spawn_dispatcher(Begun::Done);
+    }
+
+    fn spawn_dispatcher(self: &Arc<Self>, begun: Begun) {
+        let mut dispatcher = Dispatcher { socket: Arc::clone(self), running: None, stage: Stage::Next };
+        dispatcher.go_on(begun);
+        self.connection.engine.tasks.spawn(dispatcher);
+    }
+
+    /// Takes an event to the middleware or, where there is none, to its handlers.
+    fn begin(self: &Arc<Self>, event: Event, cx: &mut Context<'_>) -> Begun {
+        let handlers = self.handlers.lock();
+        if handlers.middleware.is_empty() {
+            let matching = handlers.matching(event.name());
+            drop(handlers);
+            return self.start(event, matching, cx);
+        }
+        let middleware = handlers.middleware.clone();
+        drop(handlers);
+        let mut check = check(Arc::clone(self), middleware, event.clone()).boxed();
+        match check.poll_unpin(cx) {
+            Poll::Pending => Begun::Checking(event, check),
+            Poll::Ready(true) => {
+                let matching = self.handlers.lock().matching(event.name());
+                self.start(event, matching, cx)
+            }
+            Poll::Ready(false) => Begun::Done,
+        }
+    }
+
+    /// Starts the handlers of an event and runs them to their first suspension.
+    fn start(self: &Arc<Self>, event: Event, mut matching: SmallVec<[Handler; 2]>, cx: &mut Context<'_>) -> Begun {
+        let bytes = event.size();
+        let mut handlers = SmallVec::new();
+        let mut start = |handler: Handler, event| match catch_unwind(AssertUnwindSafe(|| handler(event))) {
+            Ok(handling) => handlers.push(AssertUnwindSafe(handling).catch_unwind()),
+            Err(_) => self.panicked("a handler"),
+        };
+        let last = matching.pop();
+        for handler in matching {
+            start(handler, event.clone());
+        }
+        match last {
+            Some(last) => start(last, event),
+            None => self.namespace.shared.metrics.events_unhandled.increment(),
+        }
+        if self.poll_handlers(&mut handlers, cx).is_ready() {
+            return Begun::Done;
+        }
+        Begun::Running(Running { socket: Arc::clone(self), handlers, bytes })
+    }
+
+    /// Polls the handlers of one event; ready when all have returned.
+    fn poll_handlers(&self, handlers: &mut SmallVec<[Handling; 1]>, cx: &mut Context<'_>) -> Poll<()> {
+        handlers.retain(|handler| match handler.poll_unpin(cx) {
+            Poll::Pending => true,
+            Poll::Ready(result) => {
+                if result.is_err() {
+                    self.panicked("a handler");
+                }
+                false
+            }
+        });
+        if handlers.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// The handlers of an event have returned.
     fn finished(&self, bytes: usize) {
-        let shared = &self.namespace.shared;
-        let mut queue = self.queue.lock();
-        queue.unfinished = queue.unfinished.saturating_sub(1);
-        queue.bytes = queue.bytes.saturating_sub(bytes);
-        let resumes =
-            queue.full && queue.unfinished <= shared.event_queue / 2 && queue.bytes <= shared.event_queue_bytes / 2;
-        if resumes {
-            queue.full = false;
-        }
-        drop(queue);
+        let resumes = self.queue.lock().finish(bytes, &self.namespace.shared);
         if resumes {
             self.connection.resume();
         }
@@ -144,6 +250,16 @@ impl SocketInner {
 
 type Handling = CatchUnwind<AssertUnwindSafe<BoxFuture<'static, ()>>>;
 
+/// What became of an event that was begun.
+enum Begun {
+    /// Its handlers have returned.
+    Done,
+    /// Middleware looks at it.
+    Checking(Event, BoxFuture<'static, bool>),
+    /// Its handlers wait for something.
+    Running(Running),
+}
+
 /// The handlers of one event that have not returned.
 struct Running {
     socket: Arc<SocketInner>,
@@ -156,16 +272,7 @@ impl Future for Running {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        this.handlers.retain(|handler| match handler.poll_unpin(cx) {
-            Poll::Pending => true,
-            Poll::Ready(result) => {
-                if result.is_err() {
-                    this.socket.panicked("a handler");
-                }
-                false
-            }
-        });
-        if this.handlers.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        this.socket.poll_handlers(&mut this.handlers, cx)
     }
 }
 
@@ -187,7 +294,6 @@ enum Stage {
 /// Runs the handlers of one socket.
 struct Dispatcher {
     socket: Arc<SocketInner>,
-    first: Option<Item>,
     running: Option<FuturesUnordered<Running>>,
     stage: Stage,
 }
@@ -208,10 +314,13 @@ impl Future for Dispatcher {
                     Poll::Ready(passed) => {
                         let event = event.clone();
                         this.stage = Stage::Next;
+                        let bytes = event.size();
                         if passed {
-                            this.start(&event, cx);
+                            let matching = this.socket.handlers.lock().matching(event.name());
+                            let begun = this.socket.start(event, matching, cx);
+                            this.begun(begun, bytes);
                         } else {
-                            this.socket.finished(event.size());
+                            this.socket.finished(bytes);
                         }
                         continue;
                     }
@@ -224,7 +333,11 @@ impl Future for Dispatcher {
                 }
             }
             match this.next(cx) {
-                Some(Poll::Ready(Item::Event(event))) => this.begin(event, cx),
+                Some(Poll::Ready(Item::Event(event))) => {
+                    let bytes = event.size();
+                    let begun = this.socket.begin(event, cx);
+                    this.begun(begun, bytes);
+                }
                 Some(Poll::Ready(Item::Disconnect(reason))) => this.socket.run_disconnect(reason),
                 Some(Poll::Pending) => return Poll::Pending,
                 None => return Poll::Ready(()),
@@ -238,53 +351,34 @@ impl Future for Dispatcher {
 impl Dispatcher {
     /// The next item; pending while handlers run, nothing when there is nothing left to do.
     fn next(&mut self, cx: &Context<'_>) -> Option<Poll<Item>> {
-        if let Some(first) = self.first.take() {
-            return Some(Poll::Ready(first));
-        }
+        let running = self.running.as_ref().is_some_and(|running| !running.is_empty());
         let mut queue = self.socket.queue.lock();
-        if let Some(item) = queue.items.pop_front() {
-            return Some(Poll::Ready(item));
-        }
-        if self.running.as_ref().is_some_and(|running| !running.is_empty()) {
-            queue.dispatcher = Some(cx.waker().clone());
-            return Some(Poll::Pending);
-        }
-        queue.items = VecDeque::new();
-        queue.dispatching = false;
-        queue.dispatcher = None;
-        None
-    }
-
-    fn begin(&mut self, event: Event, cx: &mut Context<'_>) {
-        let middleware = self.socket.handlers.lock().middleware.clone();
-        if middleware.is_empty() {
-            self.start(&event, cx);
-        } else {
-            let check = check(Arc::clone(&self.socket), middleware, event.clone()).boxed();
-            self.stage = Stage::Checking(event, check);
-        }
-    }
-
-    /// Starts the handlers of an event and runs them to their first suspension.
-    fn start(&mut self, event: &Event, cx: &mut Context<'_>) {
-        let mut running = Running { socket: Arc::clone(&self.socket), handlers: SmallVec::new(), bytes: event.size() };
-        let matching = self.socket.handlers.lock().matching(event.name());
-        if matching.is_empty() {
-            self.socket.namespace.shared.metrics.events_unhandled.increment();
-        }
-        for handler in matching {
-            match catch_unwind(AssertUnwindSafe(|| handler(event.clone()))) {
-                Ok(handling) => running.handlers.push(AssertUnwindSafe(handling).catch_unwind()),
-                Err(_) => self.socket.panicked("a handler"),
+        match queue.next(running) {
+            Some(item) => Some(Poll::Ready(item)),
+            None if running => {
+                queue.dispatcher = Some(cx.waker().clone());
+                Some(Poll::Pending)
             }
+            None => None,
         }
-        if running.poll_unpin(cx).is_ready() {
-            return;
+    }
+
+    fn begun(&mut self, begun: Begun, bytes: usize) {
+        match begun {
+            Begun::Done => self.socket.finished(bytes),
+            begun => self.go_on(begun),
         }
-        if self.socket.ordered.load(Ordering::Acquire) {
-            self.stage = Stage::Ordered(running);
-        } else {
-            self.running.get_or_insert_default().push(running);
+    }
+
+    /// Takes over an event that is not done.
+    fn go_on(&mut self, begun: Begun) {
+        match begun {
+            Begun::Done => {}
+            Begun::Checking(event, check) => self.stage = Stage::Checking(event, check),
+            Begun::Running(running) if self.socket.ordered.load(Ordering::Acquire) => {
+                self.stage = Stage::Ordered(running);
+            }
+            Begun::Running(running) => self.running.get_or_insert_default().push(running),
         }
     }
 }

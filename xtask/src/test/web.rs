@@ -15,8 +15,8 @@ use super::programs::counted;
 
 /// Folders that have tests, beside the package's own.
 const TESTS: &str = "tests/web";
-/// A folder that is built to see that it can be; the demo page has been built already.
-const EXAMPLE: &str = "examples/react";
+/// What is checked by building it, or by its types where it has been built already, with the script that does it.
+const EXAMPLES: [(&str, &str); 2] = [("examples/web", "check"), ("examples/react", "build")];
 
 /// Installs the npm packages of everything that is tested.
 ///
@@ -24,10 +24,12 @@ const EXAMPLE: &str = "examples/react";
 /// One line that says what cannot be installed.
 pub(super) fn install(context: &Context, path: &OsStr) -> Result<(), Failure> {
     web::install(context, path)?;
-    [TESTS, EXAMPLE].iter().try_for_each(|folder| match existing(context, folder) {
-        Some(folder) => setup::packages(context, &folder, path),
-        None => Ok(()),
-    })
+    let examples = EXAMPLES.map(|(folder, _)| folder);
+    [TESTS]
+        .iter()
+        .chain(&examples)
+        .filter_map(|folder| existing(context, folder))
+        .try_for_each(|folder| setup::packages(context, &folder, path))
 }
 
 /// One stage for each folder.
@@ -36,10 +38,11 @@ pub(super) fn run(context: &Context, report: &mut Report, web: &Web, chromium: &
         let name = format!("tests of {}", context.relative(&folder).display());
         report.stage(&name, || npm_test(context, web, &folder, chromium, programs));
     }
-    if let Some(folder) = existing(context, EXAMPLE) {
-        report.stage(EXAMPLE, || {
-            let mut command = web.program(context, "npm", &folder);
-            context.children().run(EXAMPLE, command.args(["run", "build"]))
+    for (folder, script) in EXAMPLES {
+        let Some(path) = existing(context, folder) else { continue };
+        report.stage(&format!("{script} of {folder}"), || {
+            let mut command = web.program(context, "npm", &path);
+            context.children().run(&format!("npm run {script}"), command.args(["run", script]))
         });
     }
 }

@@ -17,6 +17,9 @@ use crate::setup::{self, Wasm};
 
 use stamp::unless_fresh;
 
+/// What wasm-bindgen writes. The script of the package keeps a file of its own beside them.
+const GLUE: [&str; 4] = ["nexus_wasm.js", "nexus_wasm.d.ts", "nexus_wasm_bg.wasm", "nexus_wasm_bg.wasm.d.ts"];
+
 /// What to make of it.
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -78,33 +81,41 @@ impl Web {
         Self { path, wasm }
     }
 
+    /// Installs the npm packages of another folder that uses the package.
+    ///
+    /// # Errors
+    /// One line that says what cannot be installed.
+    pub(crate) fn install(&self, context: &Context, folder: &Path) -> Result<(), Failure> {
+        setup::packages(context, folder, &self.path)
+    }
+
     /// Builds the package and the page, as far as something changed.
     ///
     /// # Errors
     /// When something does not build.
     pub(crate) fn build(&self, context: &Context) -> Result<(), Failure> {
         let package = package(context);
-        let [generated, dist] = ["generated", "dist"].map(|folder| package.join(folder));
         let module = self.module(context)?;
+        let generated = package.join("generated");
+        let glue = GLUE.map(|name| generated.join(name));
+        let glue: Vec<&PathBuf> = glue.iter().collect();
         let inputs = [&module, &context.root().join("Cargo.lock"), &context.root().join("xtask/bindgen")];
-        unless_fresh(context, "the JavaScript around the WebAssembly", &inputs, &generated, || {
+        unless_fresh(context, "the JavaScript around the WebAssembly", &inputs, &glue, || {
             bindgen(context, &module, &generated)
         })?;
-        unless_fresh(context, "the web package", &[&package, &generated], &dist, || {
+
+        let dist = package.join("dist");
+        unless_fresh(context, "the web package", &[&[&package], &*glue].concat(), &[&dist], || {
             let mut command = self.program(context, "node", &package);
             context.children().run("the build of the web package", command.arg("scripts/build.mjs"))
         })?;
+
         let Some(page) = page(context) else { return Ok(()) };
-        unless_fresh(
-            context,
-            "the demo page",
-            &[&page, &package.join("package.json"), &dist],
-            &page.join("dist"),
-            || {
-                let mut command = self.program(context, "npm", &page);
-                context.children().run("the build of the demo page", command.args(["run", "build"]))
-            },
-        )
+        let inputs = [&page, &package.join("package.json"), &dist];
+        unless_fresh(context, "the demo page", &inputs, &[&page.join("dist")], || {
+            let mut command = self.program(context, "npm", &page);
+            context.children().run("the build of the demo page", command.args(["run", "build"]))
+        })
     }
 
     /// Makes the archive that npm would publish, and says where it is.

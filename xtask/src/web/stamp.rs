@@ -9,30 +9,30 @@ use std::path::{Path, PathBuf};
 use crate::context::Context;
 use crate::failure::Failure;
 
-/// Folders below an input that are no input: made by the step itself, or without a say in what it makes.
-const LEFT_OUT: [&str; 5] = ["node_modules", "dist", "generated", "test", ".git"];
+/// Below an input these are no input: steps make them, or they have no say in what a step makes.
+const LEFT_OUT: [&str; 6] = ["node_modules", "dist", "generated", "test", "LICENSE-APACHE", "LICENSE-MIT"];
 
-/// Runs `step` unless it ran with the same inputs and its output is as it left it.
+/// Runs `step` unless it ran with the same inputs and its outputs are as it left them.
 ///
 /// # Errors
-/// When the step fails, an input cannot be read, or the step did not write its output.
+/// When the step fails, an input cannot be read, or the step did not write an output.
 pub(super) fn unless_fresh(
     context: &Context,
     name: &str,
     inputs: &[&PathBuf],
-    output: &PathBuf,
+    outputs: &[&PathBuf],
     step: impl FnOnce() -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let stamp = context.tools().join("web").join(name);
     let taken = digest(inputs)?;
     let state = |made: u64| format!("{taken:016x} {made:016x}\n");
-    let fresh = fs::read_to_string(&stamp).is_ok_and(|seen| digest(&[output]).is_ok_and(|made| seen == state(made)));
+    let fresh = fs::read_to_string(&stamp).is_ok_and(|seen| digest(outputs).is_ok_and(|made| seen == state(made)));
     if fresh {
         return Ok(());
     }
     println!("==> building {name}");
     step()?;
-    let state = state(digest(&[output])?);
+    let state = state(digest(outputs)?);
     let folder = stamp.parent().unwrap_or(&stamp);
     let written = fs::create_dir_all(folder).and_then(|()| fs::write(&stamp, state));
     written.map_err(|error| Failure::file(&stamp, &error))
@@ -66,7 +66,8 @@ fn walk(path: &Path, files: &mut BTreeSet<PathBuf>) -> io::Result<()> {
     for entry in path.read_dir()? {
         let entry = entry?;
         let kind = entry.file_type()?;
-        if kind.is_file() || kind.is_dir() && !LEFT_OUT.iter().any(|name| entry.file_name() == *name) {
+        let is_left_out = LEFT_OUT.iter().any(|name| entry.file_name() == *name);
+        if !is_left_out && (kind.is_file() || kind.is_dir()) {
             walk(&entry.path(), files)?;
         }
     }

@@ -8,10 +8,7 @@ mod tests;
 mod time;
 mod transport;
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
 
 use bytestring::ByteString;
 
@@ -36,6 +33,7 @@ use super::{
 };
 use crate::{
     socketio::{Namespace, Payload},
+    sorted::SortedMap,
     time::Timestamp,
 };
 
@@ -100,7 +98,7 @@ pub struct Manager {
     outbox: Outbox,
     acks: Acks,
     replies: Replies,
-    tickets: BTreeMap<ConnectTicket, Timestamp>,
+    tickets: SortedMap<ConnectTicket, Timestamp>,
     latency: Latency,
     grader: Grader,
     backoff: Backoff,
@@ -189,7 +187,7 @@ impl Manager {
             outbox: Outbox::new(config.outbox.clone()),
             acks: Acks::default(),
             replies: Replies::default(),
-            tickets: BTreeMap::new(),
+            tickets: SortedMap::new(),
             latency: Latency::new(config.probe.window),
             grader: Grader::new(config.quality.clone()),
             backoff: Backoff::new(config.reconnect.clone(), seed),

@@ -1,5 +1,5 @@
 import { Connection } from "../connection.js";
-import { h } from "../dom.js";
+import { h, perFrame } from "../dom.js";
 import { displayName } from "../format.js";
 import { State } from "../state.js";
 import { keep, load } from "../storage.js";
@@ -13,8 +13,8 @@ interface Options {
   peers: string[];
   /** The one that is open from the start. */
   open: string | undefined;
-  /** Where a second tab is signed in as a user. */
-  addressFor: (user: string) => string;
+  /** Where a tab is signed in as a user, with a conversation open. */
+  addressFor: (user: string, peer: string | undefined) => string;
 }
 
 /** From this width on the panel has a column of its own. */
@@ -50,10 +50,10 @@ export function showApp(root: HTMLElement, { user, peers, open, addressFor }: Op
   };
 
   const list = listView({ state, connection, open: openChat, openPanel });
-  const chat = chatView({ state, connection, addressFor, back, openPanel });
+  const chat = chatView({ state, connection, addressFor: (peer) => addressFor(peer, user), back, openPanel });
   const panel = panelView(connection, closePanel);
   const veil = h("div", { class: "veil", onclick: closePanel });
-  const shell = h("div", { class: "shell" }, list, chat.element, veil, panel);
+  const shell = h("main", { class: "shell" }, list, chat.element, veil, panel);
 
   const isPanelOpen = () => shell.classList.contains("has-panel");
   function setPanel(isOpen: boolean) {
@@ -74,6 +74,8 @@ export function showApp(root: HTMLElement, { user, peers, open, addressFor }: Op
   NARROW.addEventListener("change", arrange);
   state.on("open", (peer) => {
     shell.classList.toggle("has-chat", peer !== undefined);
+    // So that a reload comes back to it.
+    history.replaceState(null, "", addressFor(user, peer));
     arrange();
   });
   addEventListener("keydown", (event) => {
@@ -83,7 +85,7 @@ export function showApp(root: HTMLElement, { user, peers, open, addressFor }: Op
   });
 
   const title = () => (document.title = `${state.unread ? `(${state.unread}) ` : ""}${displayName(user)} · Nexus`);
-  state.on("list", title);
+  state.on("list", perFrame(title));
   document.addEventListener("visibilitychange", () => state.setVisible(!document.hidden));
   state.setVisible(!document.hidden);
 

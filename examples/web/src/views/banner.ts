@@ -1,5 +1,5 @@
 import type { Connection } from "../connection.js";
-import { h, setText } from "../dom.js";
+import { h, perFrame, setText } from "../dom.js";
 import { count, secondsLeft } from "../format.js";
 
 /** Tells, above the messages, that there is no connection, what waits, and when it is tried again. */
@@ -29,6 +29,7 @@ export function offlineBanner(connection: Connection): HTMLElement {
     timer = undefined;
   };
   connection.on("status", render);
+  connection.on("queue", perFrame(render));
   connection.journal.on("entry", render);
   connection.journal.on("settled", render);
   render();

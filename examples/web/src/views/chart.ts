@@ -5,6 +5,8 @@ const HEIGHT = 132;
 const [TOP, BOTTOM, LEFT] = [12, 18, 34];
 /** Tops of the scale, in milliseconds. */
 const SCALES = [4, 10, 20, 40, 100, 200, 400, 1000, 2000, 5000];
+/** How long a stretch without connection has to be to be seen. */
+const VISIBLE = 500;
 /** How often it moves along. */
 const REFRESH = 500;
 /** How often its description for screen readers changes. */
@@ -37,7 +39,7 @@ export function latencyChart(connection: Connection): HTMLElement {
     grid.replaceChildren(...gridLines(scale, y, width));
     gaps.replaceChildren(
       ...connection.gaps
-        .filter(({ to }) => (to ?? now) > now - WINDOW)
+        .filter(({ from, to }) => (to ?? now) > now - WINDOW && (to ?? now) - from > VISIBLE)
         .map(({ from, to }) => {
           const left = Math.max(x(from), LEFT);
           return svg("rect", { class: "chart-gap", x: left, y: TOP, width: Math.max(x(to ?? now) - left, 1.5), height: HEIGHT - TOP - BOTTOM });

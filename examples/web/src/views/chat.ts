@@ -1,5 +1,5 @@
 import type { Connection } from "../connection.js";
-import { announce, h, setText } from "../dom.js";
+import { announce, h, perFrame, setText } from "../dom.js";
 import { displayName, time } from "../format.js";
 import { icon, mark } from "../icons.js";
 import type { ChatMessage, State } from "../state.js";
@@ -24,12 +24,22 @@ const NEAR = 80;
 export function chatView({ state, connection, addressFor, back, openPanel }: Options): { element: HTMLElement; focus: () => void } {
   const items = new Map<string, HTMLElement>();
   const picture = h("span", { class: "chat-picture" });
-  const title = h("h1", { class: "chat-name" });
+  const title = h("h2", { class: "chat-name" });
   const subtitle = h("p", { class: "chat-note" });
-  const messages = h("ol", { class: "messages", role: "log", "aria-label": "Messages", "aria-live": "polite" });
+  const messages = h("ol", { class: "messages" });
+  const log = h("div", { role: "log", "aria-label": "Messages", "aria-live": "polite" }, messages);
   const typing = h("div", { class: "typing", "aria-hidden": "true" }, h("span"), h("span"), h("span"));
   const invitation = h("div", { class: "invitation" });
-  const scroll = h("div", { class: "chat-scroll", tabindex: "0", "aria-label": "Conversation", role: "region" }, h("div", { class: "chat-fill" }), messages, invitation, typing);
+  const beginning = h("div", { class: "beginning" });
+  const scroll = h(
+    "div",
+    { class: "chat-scroll", tabindex: "0", role: "group", "aria-label": "Messages, scrollable" },
+    h("div", { class: "chat-fill" }),
+    beginning,
+    log,
+    invitation,
+    typing,
+  );
   const toEnd = h(
     "button",
     { class: "to-end", type: "button", hidden: true, "aria-label": "To the latest message", onclick: () => scrollToEnd("smooth") },
@@ -60,18 +70,25 @@ export function chatView({ state, connection, addressFor, back, openPanel }: Opt
     mark(),
     h("p", {}, "Pick a conversation, or write to somebody by name."),
   );
-  const element = h("main", { class: "chat" }, conversation, nothing);
+  const element = h("section", { class: "chat", "aria-label": "Conversation" }, conversation, nothing);
 
   const isAtEnd = () => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR;
   const scrollToEnd = (behavior: ScrollBehavior = "instant") => {
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     scroll.scrollTo({ top: scroll.scrollHeight, behavior: calm ? "instant" : behavior });
   };
-  scroll.addEventListener("scroll", () => (toEnd.hidden = isAtEnd()), { passive: true });
-  // A keyboard on the screen, or a longer draft, takes room away: the end stays in view.
-  let wasAtEnd = true;
-  scroll.addEventListener("scroll", () => (wasAtEnd = isAtEnd()), { passive: true });
-  new ResizeObserver(() => wasAtEnd && scrollToEnd()).observe(scroll);
+  // Whether the end is to stay in view: when messages come, and when a keyboard on the screen or a longer draft takes room.
+  let follows = true;
+  const scrolled = () => {
+    follows = isAtEnd();
+    toEnd.hidden = follows;
+  };
+  scroll.addEventListener("scroll", scrolled, { passive: true });
+  const follow = perFrame(() => {
+    if (follows) scrollToEnd();
+    else toEnd.hidden = isAtEnd();
+  });
+  new ResizeObserver(follow).observe(scroll);
 
   const add = (peer: string, before: ChatMessage | undefined, message: ChatMessage) => {
     const item = messageItem(message, () => connection.sendAgain(peer, message.key));
@@ -99,7 +116,6 @@ export function chatView({ state, connection, addressFor, back, openPanel }: Opt
     setText(subtitle, note);
     subtitle.classList.toggle("is-here", isHere);
     picture.classList.toggle("is-here", isHere);
-    const wasAtEnd = isAtEnd();
     typing.classList.toggle("is-shown", state.isTyping(peer));
     const invites = isConnected && !isHere;
     if (invites && invitation.dataset["peer"] !== peer) {
@@ -110,7 +126,7 @@ export function chatView({ state, connection, addressFor, back, openPanel }: Opt
       invitation.dataset["peer"] = peer;
     }
     invitation.hidden = !invites;
-    if (wasAtEnd) scrollToEnd();
+    follow();
   };
 
   state.on("open", (peer) => {
@@ -122,17 +138,18 @@ export function chatView({ state, connection, addressFor, back, openPanel }: Opt
     picture.replaceChildren(avatar(peer));
     title.replaceChildren(name(peer));
     field.setPeer(peer, displayName(peer));
+    beginning.replaceChildren(avatar(peer, "large"), h("p", {}, "The beginning of your conversation with ", name(peer, "strong")));
     // All at once is no news: it is not read out.
-    messages.setAttribute("aria-live", "off");
+    log.setAttribute("aria-live", "off");
     let before: ChatMessage | undefined;
     for (const message of state.conversation(peer)?.messages ?? []) {
       add(peer, before, message);
       before = message;
     }
-    requestAnimationFrame(() => messages.setAttribute("aria-live", "polite"));
+    requestAnimationFrame(() => log.setAttribute("aria-live", "polite"));
     delete invitation.dataset["peer"];
     renderHead();
-    wasAtEnd = true;
+    follows = true;
     scrollToEnd();
     toEnd.hidden = true;
   });
@@ -142,11 +159,10 @@ export function chatView({ state, connection, addressFor, back, openPanel }: Opt
     if (peer !== state.openPeer) return;
     const item = items.get(message.key);
     if (item) return renderMessage(item, message, () => connection.sendAgain(peer, message.key));
-    const follows = message.own || isAtEnd();
+    if (message.own) follows = true;
     const before = state.conversation(peer)?.messages.at(-2);
     add(peer, before, message).classList.add("is-new");
-    if (follows) scrollToEnd("smooth");
-    else toEnd.hidden = false;
+    follow();
   });
 
   /** The log of the open conversation is read out by itself. */

@@ -16,6 +16,8 @@ export interface Composer {
 }
 
 const encoder = new TextEncoder();
+/** Whether the field grows with its text by itself. */
+const GROWS = CSS.supports("field-sizing", "content");
 
 /** The field to write in. Enter sends, Shift and Enter begin a new line. */
 export function composer({ send, typing }: Options): Composer {
@@ -71,6 +73,7 @@ export function composer({ send, typing }: Options): Composer {
   }
 
   function fit() {
+    if (GROWS) return;
     field.style.height = "auto";
     field.style.height = `${field.scrollHeight}px`;
   }

@@ -1,5 +1,5 @@
 import type { Connection } from "../connection.js";
-import { h } from "../dom.js";
+import { h, perFrame } from "../dom.js";
 import { count, displayName, stamp } from "../format.js";
 import { icon, mark } from "../icons.js";
 import { isUserId } from "../protocol.js";
@@ -54,12 +54,12 @@ export function listView({ state, connection, open, openPanel }: Options): HTMLE
   };
 
   const element = h(
-    "aside",
+    "section",
     { class: "rail", "aria-label": "Conversations", onkeydown: moveByArrows },
     h(
       "header",
       { class: "bar" },
-      h("div", { class: "brand" }, mark(), h("span", {}, "Nexus")),
+      h("h1", { class: "brand" }, mark(), h("span", {}, "Nexus")),
       h("div", { class: "bar-end" }, indicator(connection, openPanel), themeButton()),
     ),
     h(
@@ -77,7 +77,9 @@ export function listView({ state, connection, open, openPanel }: Options): HTMLE
       h("a", { class: "icon-button", href: "/", "aria-label": "Sign out", title: "Sign out" }, icon("leave")),
     ),
   );
-  for (const event of ["list", "presence", "typing", "open"] as const) state.on(event, render);
+  const renderSoon = perFrame(render);
+  for (const event of ["list", "presence", "typing"] as const) state.on(event, renderSoon);
+  state.on("open", render);
   render();
   return element;
 }

@@ -4,7 +4,8 @@ import { MAX_ENTRIES, type Entry, type Journal } from "../journal.js";
 
 /** What happened on the connection, the latest first, the next attempt counted down. */
 export function logView(journal: Journal): HTMLElement {
-  const list = h("ol", { class: "log", role: "log", "aria-label": "Connection log", "aria-live": "polite", tabindex: 0, reversed: true });
+  const list = h("ol", { class: "log-entries" });
+  const log = h("div", { class: "log", role: "log", "aria-label": "Connection log", "aria-live": "polite", tabindex: 0 }, list);
   const clear = h("button", { class: "link-button", type: "button", onclick: () => journal.clear() }, "Clear");
   let countdown: { element: HTMLElement; due: number; timer: ReturnType<typeof setInterval> } | undefined;
 
@@ -17,7 +18,7 @@ export function logView(journal: Journal): HTMLElement {
   };
   const count = () => {
     const left = countdown ? countdown.due - performance.now() : 0;
-    if (left <= 0) stop("now");
+    if (left <= 0) stop("tried");
     else setText(countdown!.element, secondsLeft(left));
   };
   const add = (entry: Entry) => {
@@ -37,14 +38,14 @@ export function logView(journal: Journal): HTMLElement {
     journal.entries.forEach(add);
   };
   journal.on("entry", add);
-  journal.on("settled", () => stop("now"));
+  journal.on("settled", () => stop(countdown && countdown.due > performance.now() + 100 ? "not needed" : "tried"));
   journal.on("cleared", all);
   all();
   return h(
     "section",
     { class: "card card-log", "aria-labelledby": "log-title" },
-    h("div", { class: "card-head" }, h("h3", { id: "log-title" }, "What happened"), clear),
-    list,
+    h("div", { class: "card-head" }, h("h3", { id: "log-title" }, "Log"), clear),
+    log,
   );
 }
 

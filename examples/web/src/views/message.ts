@@ -26,7 +26,7 @@ export function renderMessage(item: HTMLElement, message: ChatMessage, sendAgain
   item.classList.toggle("is-failed", message.delivery === "failed");
   const meta = h(
     "span",
-    { class: "meta" },
+    { class: "meta", dir: "ltr" },
     h("time", { datetime: new Date(message.at).toISOString() }, time(message.at)),
     tick(message),
   );
@@ -38,8 +38,9 @@ export function renderMessage(item: HTMLElement, message: ChatMessage, sendAgain
     item.append(
       h(
         "div",
-        { class: `bubble ${isJumbo(message.text) ? "is-jumbo" : ""}` },
-        h("p", { class: "text", dir: "auto" }, message.text),
+        // The text comes first, so that the direction is its own.
+        { class: `bubble ${isJumbo(message.text) ? "is-jumbo" : ""}`, dir: "auto" },
+        h("p", { class: "text" }, message.text),
         meta,
       ),
     );

@@ -1,6 +1,6 @@
-import { waiting, type Connection } from "../connection.js";
-import { announce, h, setText } from "../dom.js";
-import { bytes, count, millis } from "../format.js";
+import { cause, waiting, type Connection } from "../connection.js";
+import { announce, h, perFrame, setText } from "../dom.js";
+import { bytes, count, millis, secondsLeft } from "../format.js";
 import { bars, icon } from "../icons.js";
 import { latencyChart } from "./chart.js";
 import { level, QUALITY_WORDS, STATUS_WORDS } from "./indicator.js";
@@ -14,8 +14,8 @@ const SQUARES = 28;
 /** Everything about the connection: status, the switch, round trips, the queue, counters, the log. */
 export function panelView(connection: Connection, close: () => void): HTMLElement {
   return h(
-    "aside",
-    { class: "panel", id: "panel", "aria-label": "Connection" },
+    "section",
+    { class: "panel", "aria-label": "Connection" },
     h(
       "header",
       { class: "bar" },
@@ -28,8 +28,8 @@ export function panelView(connection: Connection, close: () => void): HTMLElemen
       statusCard(connection),
       latencyCard(connection),
       queueCard(connection),
-      countersCard(connection),
       logView(connection.journal),
+      countersCard(connection),
     ),
   );
 }
@@ -57,29 +57,32 @@ function statusCard(connection: Connection): HTMLElement {
         "div",
         {},
         h("span", { class: "cut-label", id: "cut-label", onclick: () => toggle.click() }, "Cut the network"),
-        h("span", { class: "cut-note", id: "cut-note" }, "Of this tab, for real: sockets close, none opens."),
+        h("span", { class: "cut-note", id: "cut-note" }, "Closes this tab’s sockets for real, and lets none open."),
       ),
       toggle,
     ),
   );
   let said = "";
   const render = () => {
-    const { status: now, quality, network, reason } = connection;
+    const { status: now, quality, network, reason, journal } = connection;
+    const due = journal.pending?.due;
     element.dataset["level"] = level(connection);
     setText(status, STATUS_WORDS[now]);
-    setText(note, now === "connected" ? `${QUALITY_WORDS[quality]} quality` : (reason?.message ?? "One moment"));
+    const next = due === undefined ? undefined : `Next attempt in ${secondsLeft(due - performance.now())}`;
+    setText(note, now === "connected" ? `${QUALITY_WORDS[quality]} quality` : (next ?? (reason ? cause(reason) : "One moment")));
     toggle.setAttribute("aria-checked", String(network.isCut));
     element.classList.toggle("is-cut", network.isCut);
     if (said !== now) announce(STATUS_WORDS[now]);
     said = now;
   };
   for (const event of ["status", "quality"] as const) connection.on(event, render);
+  setInterval(() => connection.journal.pending && render(), 100);
   render();
   return element;
 }
 
 function latencyCard(connection: Connection): HTMLElement {
-  const numbers = figures(["Now", "Average", "95th percentile"]);
+  const numbers = figures(["Now", "Average", h("abbr", { title: "95th percentile" }, "p95")]);
   const render = () => {
     const { p95Latency } = connection.stats;
     numbers.set([millis(connection.latency), millis(connection.averageLatency), millis(p95Latency)]);
@@ -92,7 +95,7 @@ function latencyCard(connection: Connection): HTMLElement {
 function queueCard(connection: Connection): HTMLElement {
   const note = h("span", { class: "card-note" });
   const squares = h("div", { class: "squares", "aria-hidden": "true" });
-  const empty = h("p", { class: "quiet" }, "What can't be sent waits here, and goes out in order once it can.");
+  const empty = h("p", { class: "quiet" }, "What can’t be sent waits here, and goes out in order once it can.");
   const element = card("Offline queue", note, squares, empty);
   const render = () => {
     const { queue } = connection;
@@ -104,7 +107,9 @@ function queueCard(connection: Connection): HTMLElement {
     squares.classList.toggle("is-over", queue.size > SQUARES);
     empty.hidden = queue.size > 0;
   };
-  connection.on("status", render);
+  const renderSoon = perFrame(render);
+  for (const event of ["status", "queue"] as const) connection.on(event, renderSoon);
+  // Messages leave it without a word when they go out or expire.
   setInterval(render, REFRESH);
   render();
   return element;
@@ -127,7 +132,7 @@ function card(title: string, note: HTMLElement | undefined, ...content: HTMLElem
 }
 
 /** Numbers with what they are. */
-function figures(labels: string[]): { element: HTMLElement; set: (values: string[]) => void } {
+function figures(labels: (string | HTMLElement)[]): { element: HTMLElement; set: (values: string[]) => void } {
   const values = labels.map(() => h("dd"));
   const element = h("dl", { class: "figures" }, ...labels.map((label, n) => h("div", {}, h("dt", {}, label), values[n])));
   return { element, set: (texts) => texts.forEach((text, n) => setText(values[n]!, text)) };

@@ -1,0 +1,50 @@
+// The page where clients talk to a stand-in, which has to be there before they are.
+import { StandIn } from "./stand-in.js";
+import * as nexus from "../clients/nexus.js";
+import * as socketio from "../clients/socketio.js";
+import { roundTrips } from "./measures.js";
+import { large, small } from "./payloads.js";
+
+const clients = { nexus, socketio };
+const payloads = { small, large };
+const opened = {};
+let texts = [];
+
+globalThis.bench = {
+  async open(name) {
+    const client = await clients[name].open("http://127.0.0.1:1");
+    opened[name] = { client, socket: StandIn.last };
+  },
+
+  /** New strings, as a socket gives them. */
+  prepare(payload, count) {
+    const bytes = new TextEncoder().encode(`42["m",${JSON.stringify(payloads[payload])}]`);
+    texts = Array.from({ length: count }, () => new TextDecoder().decode(bytes));
+  },
+
+  async receive(name, _payload, count) {
+    const { client, socket } = opened[name];
+    let left = count;
+    const all = new Promise((resolve) => {
+      client.on("m", function handler(data) {
+        if ((data.text ?? data.items).length === 0 || --left > 0) return;
+        client.off("m", handler);
+        resolve();
+      });
+    });
+    for (const text of texts) socket.receive(text);
+    await all;
+  },
+
+  async emit(name, payload, count) {
+    const { client, socket } = opened[name];
+    const goal = socket.sent + count;
+    for (let index = 0; index < count; index++) client.emit("sink", payloads[payload]);
+    // Some send later.
+    while (socket.sent < goal) await new Promise((resolve) => setTimeout(resolve));
+  },
+
+  async ask(name, _payload, count) {
+    await roundTrips(opened[name].client, { count, inFlight: 100 });
+  },
+};

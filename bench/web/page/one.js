@@ -1,0 +1,4 @@
+// What a page with one client has besides it.
+import * as measures from "./measures.js";
+
+globalThis.measures = measures;
