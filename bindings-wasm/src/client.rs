@@ -113,7 +113,7 @@ impl Client {
         self.shell.channels.borrow_mut().close(channel);
     }
 
-    /// `args` is the text of a JSON array. `ttl` is in milliseconds, NaN for the default; `ack` as well: NaN asks for none,
+    /// `args` is the text of the arguments, with commas between, and `size` its bytes on the wire. `ttl` is in milliseconds, NaN for the default; `ack` as well: NaN asks for none,
     /// less than zero for one within the default time.
     ///
     /// Gives the message's id times four, plus 0 if it was transmitted, 1 if queued, 2 if dropped: one number, as an
@@ -123,14 +123,15 @@ impl Client {
         &self,
         namespace: &str,
         event: &str,
-        args: String,
+        args: JsValue,
+        size: usize,
         attachments: Option<Vec<Uint8Array>>,
         volatile: bool,
         ttl: f64,
         ack: f64,
     ) -> Result<f64, JsValue> {
         let namespace = self.namespace(Kind::Emit, namespace)?;
-        let payload = convert::payload(args, attachments)
+        let payload = convert::payload(args, size, attachments)
             .map_err(|error| Failure::not_encodable(Kind::Emit, &error).into_js(&self.shell.hooks))?;
         let mut emit = Emit::new(namespace, event, payload);
         emit.delivery = if volatile { Delivery::Volatile } else { Delivery::Buffered };
@@ -145,9 +146,15 @@ impl Client {
         Ok((emitted.message.as_u64() * 4 + outcome) as f64)
     }
 
-    /// Acknowledges a received event.
-    pub fn reply(&self, reply: f64, args: String, attachments: Option<Vec<Uint8Array>>) -> Result<(), JsValue> {
-        let payload = convert::payload(args, attachments)
+    /// Acknowledges a received event. Arguments are as in [`emit`](Self::emit).
+    pub fn reply(
+        &self,
+        reply: f64,
+        args: JsValue,
+        size: usize,
+        attachments: Option<Vec<Uint8Array>>,
+    ) -> Result<(), JsValue> {
+        let payload = convert::payload(args, size, attachments)
             .map_err(|error| Failure::not_encodable(Kind::Reply, &error).into_js(&self.shell.hooks))?;
         let reply = ReplyId::from_u64(reply as u64);
         self.thrown(self.driver.with_manager(|manager, now| manager.reply(now, reply, &payload)))

@@ -11,15 +11,19 @@ export interface Hooks {
   /** Makes what is thrown or handed over. */
   error(kind: string, code: string, message: string, details: object | undefined): unknown;
   connectResolved(ticket: number, error: unknown): void;
-  /** `args`: the text of a JSON array. */
-  ackResolved(message: number, error: unknown, args: string | undefined, attachments: Uint8Array[] | undefined): void;
-  /** `channel`: what `listen` gave. `args`: the text of a JSON array. */
-  receive(channel: number, args: string, attachments: Uint8Array[] | undefined, reply: number | undefined): void;
+  /** `args`: those that a socket gave to `onevent`, or the text of a JSON array. */
+  ackResolved(message: number, error: unknown, args: unknown, attachments: Uint8Array[] | undefined): void;
+  /** `channel`: what `listen` gave. `args`: those that a socket gave to `onevent`, or the text of a JSON array. */
+  receive(channel: number, args: unknown, attachments: Uint8Array[] | undefined, reply: number | undefined): void;
   status(status: string, reason: { code: string; message: string } | undefined): void;
   quality(quality: string): void;
   needToken(request: number, reason: "connecting" | "rejected"): void;
   notice(notice: object): void;
-  openSocket(url: string): WebSocket;
+  /**
+   * Opens a socket. It may call `onevent(head, args, length)` in place of `onmessage`, and has `sendEvent(head, args)`, which
+   * sends `head + args + "]"`.
+   */
+  openSocket(url: string): object;
 }
 "#;
 
@@ -38,14 +42,14 @@ extern "C" {
         this: &Hooks,
         message: f64,
         error: &JsValue,
-        args: Option<&str>,
+        args: &JsValue,
         attachments: Option<Array>,
     ) -> Result<(), JsValue>;
     #[wasm_bindgen(method, structural, catch)]
     pub(crate) fn receive(
         this: &Hooks,
         channel: u32,
-        args: &str,
+        args: &JsValue,
         attachments: Option<Array>,
         reply: Option<f64>,
     ) -> Result<(), JsValue>;

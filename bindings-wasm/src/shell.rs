@@ -35,11 +35,11 @@ impl Shell {
         let _thrown = match result {
             Ok(payload) => {
                 let args = convert::args(&payload);
-                self.hooks.ack_resolved(message, &JsValue::UNDEFINED, Some(&args), convert::attachments(&payload))
+                self.hooks.ack_resolved(message, &JsValue::UNDEFINED, &args, convert::attachments(&payload))
             }
             Err(error) => {
                 let error = Failure::from(error).into_js(&self.hooks);
-                self.hooks.ack_resolved(message, &error, None, None)
+                self.hooks.ack_resolved(message, &error, &JsValue::UNDEFINED, None)
             }
         };
     }
