@@ -2,17 +2,18 @@ import { Acks } from "./acks.js";
 import { Backlog } from "./backlog.js";
 import { Channels } from "./channels.js";
 import type { CoreClient, Hooks, Instance, Load } from "./core.js";
+import { cancelled, refuseCredentials } from "./credentials.js";
 import { Log } from "./debug.js";
 import { type Deferred, deferred } from "./deferred.js";
-import { ClosedError, ConfigError, ConnectError, makeError, RealtimeError, ReplyError, report } from "./errors.js";
+import { ClosedError, ConfigError, RealtimeError } from "./errors.js";
+import { makeHooks } from "./hooks.js";
 import type { EventBuffer } from "./iterator.js";
 import { Joins, notJoined } from "./joins.js";
 import { watchPage } from "./lifecycle.js";
 import { Listeners } from "./listeners.js";
 import { checkOptions, coreOptions, type ManagerOptions, sameOptions } from "./options.js";
-import { decode, encodeArgs } from "./payload.js";
-import { Sockets } from "./sockets.js";
-import { provideToken } from "./tokens.js";
+import { socketClass, Sockets } from "./sockets.js";
+import { Tickets } from "./tickets.js";
 import type { ConnectionQuality, ConnectionStatus, DisconnectReason, Notice, TokenProvider } from "./types.js";
 
 /** A call of `connect` that waits for the WebAssembly part. Calls for the same user share it. */
@@ -49,15 +50,14 @@ export class Connection {
   ready: CoreClient | undefined;
   /** The user of the last `connect`. */
   userId: string | undefined;
+  /** Who is asked for tokens. */
+  provider: TokenProvider | undefined;
 
   readonly #load: Load;
   readonly #sockets = new Sockets();
-  readonly #tickets = new Map<number, Deferred>();
-  /** Resolved before `connect` had given the ticket. */
-  readonly #earlyTickets = new Map<number, unknown>();
+  readonly #tickets = new Tickets();
   #instance: Instance | undefined;
   #start: Start | undefined;
-  #provider: TokenProvider | undefined;
   #stopWatching: (() => void) | undefined;
   #isBackground = false;
   #isReachable = true;
@@ -222,7 +222,7 @@ export class Connection {
 
   /** Gives the call to the core. */
   #call(client: CoreClient, userId: string, token: string | TokenProvider): Promise<void> {
-    this.#provider = typeof token === "function" ? token : undefined;
+    this.provider = typeof token === "function" ? token : undefined;
     let ticket: number;
     try {
       ticket = client.connect(userId, typeof token === "string" ? token : undefined);
@@ -231,11 +231,7 @@ export class Connection {
       if (this.client === client) this.#setStatus(client.status());
       return Promise.reject(refusal);
     }
-    const call = deferred();
-    this.#tickets.set(ticket, call);
-    if (this.#earlyTickets.has(ticket)) this.#onConnectResolved(ticket, this.#earlyTickets.get(ticket));
-    this.#earlyTickets.clear();
-    return call.promise;
+    return this.#tickets.issued(ticket);
   }
 
   #cancelStart(error: RealtimeError): void {
@@ -252,59 +248,14 @@ export class Connection {
   }
 
   #hooks(): Hooks {
-    return {
-      error: makeError,
-      connectResolved: (ticket, error) => this.#onConnectResolved(ticket, error),
+    return makeHooks(this, {
+      connectResolved: (ticket, error) => this.#tickets.resolved(ticket, error),
       ackResolved: (id, error, args, attachments) => this.acks.resolved(id, error, args, attachments),
-      receive: (handlers, args, attachments, reply) => this.#onReceive(handlers, args, attachments, reply),
       status: (_handlers, status, reason) => this.#setStatus(status, reason),
       quality: (_handlers, quality) => this.#setQuality(quality),
-      needToken: (request, reason) => this.#onNeedToken(request, reason),
       notice: (notice) => this.#onNotice(notice),
       openSocket: (url) => this.#sockets.open(socketClass(this.options)!, url),
-    };
-  }
-
-  #onReceive(handlers: Function[], text: string, attachments: Uint8Array[] | undefined, reply: number | undefined): void {
-    let args: unknown[];
-    try {
-      args = decode(text, attachments);
-    } catch (error) {
-      report(error);
-      return;
-    }
-    if (reply !== undefined) args.push((...values: unknown[]) => this.#reply(reply, values));
-    for (let index = 0; index < handlers.length; index++) handlers[index]!(args);
-  }
-
-  #reply(reply: number, values: unknown[]): void {
-    this.check();
-    const packed = encodeReply(values);
-    this.guard(() =>
-      typeof packed === "string"
-        ? this.client?.reply(reply, packed, undefined)
-        : this.client?.reply(reply, packed.text, packed.attachments),
-    );
-  }
-
-  #onConnectResolved(ticket: number, error: unknown): void {
-    const call = this.#tickets.get(ticket);
-    if (call === undefined) {
-      this.#earlyTickets.set(ticket, error);
-      return;
-    }
-    this.#tickets.delete(ticket);
-    if (error === undefined) call.resolve();
-    else call.reject(error);
-  }
-
-  #onNeedToken(request: number, reason: "connecting" | "rejected"): void {
-    const { client } = this;
-    if (client === undefined) return;
-    this.log.write("connection", "asks for a token:", reason);
-    provideToken(this.#provider, reason, client, request, () => this.client === client).catch((error: unknown) =>
-      report(this.failed(error)),
-    );
+    });
   }
 
   #onNotice(notice: Notice): void {
@@ -347,8 +298,7 @@ export class Connection {
     this.#dropClient();
     return () => {
       this.#cancelStart(error);
-      for (const call of this.#tickets.values()) call.reject(error);
-      this.#tickets.clear();
+      this.#tickets.failAll(error);
       this.backlog.dropAll(error.message, error);
       this.acks.failAll(error);
       this.joins.failAll(error);
@@ -380,32 +330,4 @@ export class Connection {
       if (instance.panic === undefined) client.free();
     });
   }
-}
-
-function refuseCredentials(userId: unknown, token: unknown): ConnectError | undefined {
-  if (typeof userId !== "string" || userId === "") {
-    return new ConnectError("INVALID_USER_ID", "the user id is not a text, or empty");
-  }
-  if ((typeof token !== "string" && typeof token !== "function") || token === "") {
-    return new ConnectError("TOKEN_UNAVAILABLE", "the token is neither a text nor a function that gives one", {
-      requiresSignIn: true,
-    });
-  }
-  return undefined;
-}
-
-function encodeReply(values: unknown[]): ReturnType<typeof encodeArgs> {
-  try {
-    return encodeArgs(values);
-  } catch (cause) {
-    throw new ReplyError("NOT_ENCODABLE", (cause as Error).message, { cause });
-  }
-}
-
-function cancelled(): ConnectError {
-  return new ConnectError("CANCELLED", "cancelled by a later call");
-}
-
-function socketClass(options: ManagerOptions): (new (url: string) => unknown) | undefined {
-  return options.WebSocket ?? (globalThis.WebSocket as typeof WebSocket | undefined);
 }

@@ -1,13 +1,16 @@
-/** What kind of operation was refused. @internal */
+/** What kind of operation was refused. */
 export type ErrorKind = "config" | "connect" | "emit" | "ack" | "join" | "reply";
 
-/** Fields that some errors have besides code and message. @internal */
+/** Fields that some errors have besides code and message. */
 export interface ErrorDetails {
   readonly isFinal?: boolean;
   readonly requiresSignIn?: boolean;
   readonly isRetryable?: boolean;
   readonly isUnsent?: boolean;
-  readonly data?: unknown;
+  /** What the server said. */
+  readonly serverMessage?: string;
+  /** What it said besides, as JSON. */
+  readonly dataJson?: string;
   readonly retryAfter?: number;
 }
 
@@ -50,10 +53,15 @@ export type ConnectErrorCode =
 /** A call of `connect` was rejected. */
 export class ConnectError extends RealtimeError<ConnectErrorCode> {
   override readonly name = "ConnectError";
-  /** Whether the manager has stopped, so that nothing happens before the next `connect`. Otherwise it keeps trying. */
+  /**
+   * Whether the manager has stopped, so that nothing happens before the next `connect`. Otherwise it keeps trying, or, if
+   * the call was refused for its arguments, does what it did before.
+   */
   readonly isFinal: boolean;
   /** Whether the user has to sign in again. */
   readonly requiresSignIn: boolean;
+  /** What the server said, if it did: show it as text. */
+  readonly serverMessage: string | undefined;
   /** What the server said besides its message. */
   readonly data: unknown;
   /** Milliseconds that the server wishes to be left alone. */
@@ -63,7 +71,8 @@ export class ConnectError extends RealtimeError<ConnectErrorCode> {
     super(code, message, options);
     this.isFinal = details.isFinal ?? true;
     this.requiresSignIn = details.requiresSignIn ?? false;
-    this.data = details.data;
+    this.serverMessage = details.serverMessage;
+    this.data = parse(details.dataJson);
     this.retryAfter = details.retryAfter;
   }
 }
@@ -117,6 +126,8 @@ export type JoinErrorCode =
 /** A namespace could not be joined or left. The connection and the other namespaces are not affected. */
 export class JoinError extends RealtimeError<JoinErrorCode> {
   override readonly name = "JoinError";
+  /** What the server said, if it did: show it as text. */
+  readonly serverMessage: string | undefined;
   /** What the server said besides its message. */
   readonly data: unknown;
   /** Milliseconds that the server wishes to be left alone. */
@@ -124,7 +135,8 @@ export class JoinError extends RealtimeError<JoinErrorCode> {
 
   constructor(code: JoinErrorCode, message: string, details: ErrorDetails = {}, options?: ErrorOptions) {
     super(code, message, options);
-    this.data = details.data;
+    this.serverMessage = details.serverMessage;
+    this.data = parse(details.dataJson);
     this.retryAfter = details.retryAfter;
   }
 }
@@ -160,6 +172,15 @@ export class ClosedError extends RealtimeError<"CLOSED"> {
 
   constructor() {
     super("CLOSED", "the manager has been closed");
+  }
+}
+
+function parse(json: string | undefined): unknown {
+  if (json === undefined) return undefined;
+  try {
+    return JSON.parse(json) as unknown;
+  } catch {
+    return undefined;
   }
 }
 

@@ -104,32 +104,32 @@ function tagOf(value: object): Tag {
   }
 }
 
-const hasOwn = Object.prototype.hasOwnProperty;
-
 /** Whether there is a binary part, in one walk that stops at the first. */
-function holdsBinary(value: object, key: string, depth: number): boolean {
+function holdsBinary(value: object, key: string | number, depth: number): boolean {
   if (depth > MAX_DEPTH) throw new TooDeep();
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
       const item: unknown = value[index];
-      if (typeof item === "object" && item !== null && holdsBinary(item, String(index), depth + 1)) return true;
+      if (typeof item === "object" && item !== null && holdsBinary(item, index, depth + 1)) return true;
     }
     return false;
   }
-  if (Object.getPrototypeOf(value) !== Object.prototype) {
+  const isPlain = Object.getPrototypeOf(value) === Object.prototype;
+  if (!isPlain) {
     const tag = tagOf(value);
     if (tag === "binary") return true;
     if (tag === "blob") throw refusal("a Blob is read asynchronously; send `await blob.arrayBuffer()`");
   }
   const { toJSON } = value as { toJSON?: unknown };
   if (typeof toJSON === "function") {
-    const shown: unknown = toJSON.call(value, key);
+    const shown: unknown = toJSON.call(value, String(key));
     if (shown !== value) {
       return typeof shown === "object" && shown !== null && holdsBinary(shown, key, depth + 1);
     }
   }
+  // `for in` is several times as fast as `Object.keys`, but looks at prototypes, whose getters are not to be run.
   for (const name in value) {
-    if (!hasOwn.call(value, name)) continue;
+    if (!isPlain && !Object.hasOwn(value, name)) continue;
     const item = (value as Record<string, unknown>)[name];
     if (typeof item === "object" && item !== null && holdsBinary(item, name, depth + 1)) return true;
   }

@@ -163,10 +163,11 @@ test("a rejection by the server is the promise's, with its fields", async () => 
   const connecting = manager.connect("ada", "secret");
   const joining = manager.join("chat");
   await settled();
-  clients()[0]!.refuse(makeError("connect", "AUTH_REJECTED", "no", { isFinal: true, requiresSignIn: true, data: { a: 1 } }));
+  clients()[0]!.refuse(makeError("connect", "AUTH_REJECTED", "no", { isFinal: true, requiresSignIn: true, serverMessage: "no", dataJson: '{"a":1}' }));
   const error = await failureOf(connecting);
   assert.ok(error instanceof ConnectError && error.isFinal && error.requiresSignIn);
   assert.deepEqual(error.data, { a: 1 });
+  assert.equal(error.serverMessage, "no");
   const unjoined = await failureOf(joining);
   assert.ok(unjoined instanceof JoinError && unjoined.code === "NOT_JOINED");
 });

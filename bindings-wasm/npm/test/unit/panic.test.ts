@@ -21,7 +21,7 @@ test("a trap ends the manager: what waits is rejected, sockets are closed, every
   assert.equal((await idle.next()).done, true);
   assert.deepEqual(reasons, [["disconnected", "panicked"]]);
   assert.ok(socket.isClosed);
-  assert.deepEqual([socket.onopen, socket.onmessage, socket.onclose], [null, null, null]);
+  assert.deepEqual([socket.onopen, socket.onmessage, socket.onclose, socket.onerror], [null, null, null, null]);
   assert.equal(client.of("close").length, 0, "a dead instance is not called");
   await settled();
   assert.equal(client.isFreed, false);
