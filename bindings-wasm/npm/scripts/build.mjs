@@ -112,7 +112,7 @@ async function declarations() {
     if (name.endsWith(".d.ts") && !reachable.has(name.slice(0, -".d.ts".length))) rmSync(join(dist, name));
   }
   // As the compiler of a user with strict settings sees them.
-  const lib = "es2022,esnext.disposable,dom,dom.iterable";
+  const lib = "es2022,dom";
   const strict = ["--noEmit", "--strict", "--skipLibCheck", "false", "--module", "nodenext", "--target", "es2022", "--lib", lib];
   const entries = ["index", "slim", "react"].map((name) => join(dist, `${name}.d.ts`));
   execFileSync(process.execPath, [tsc, "--ignoreConfig", ...strict, "--types", "", ...entries], { stdio: "inherit" });

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { AckEventOf, AckOf, AnyEvents, DataOf, EmitParameters, EventOf, HandlerOf, NamespaceMap, NamespaceOf } from "./maps.js";
 import type { ManagerOptions } from "./options.js";
 import type {

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** What an application shows of the connection. Every loss reports `disconnected`, with its reason, before `reconnecting`. */
 export type ConnectionStatus = "disconnected" | "connecting" | "connected" | "reconnecting";
 

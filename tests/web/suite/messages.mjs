@@ -6,8 +6,14 @@ const TEXT = "plain, ünïcödé, 日本語, עברית, 👩‍👩‍👧‍�
 const sha256 = async (bytes) =>
   Array.from(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/** JSON of about this many bytes, of the shape that applications send. */
-const listOf = (bytes) => range(Math.ceil(bytes / 60)).map((id) => ({ id, name: `item number ${String(id).padStart(6, "0")}`, isRead: id % 2 === 0, score: 1.5 }));
+/** A list of the shape that applications send, of this many bytes as JSON or few more. */
+function listOf(bytes) {
+  const list = [];
+  for (let size = 2; size < bytes; size += JSON.stringify(list.at(-1)).length + 1) {
+    list.push({ id: list.length, name: `item ${list.length}`, isRead: list.length % 2 === 0, score: 1.5 });
+  }
+  return list;
+}
 
 export const messages = {
   async "unicode comes back as it was sent"(env) {
@@ -54,9 +60,10 @@ export const messages = {
     const manager = await env.connected();
     for (const size of [66_000, 900_000]) {
       const data = listOf(size);
-      ok(JSON.stringify(data).length >= size, `only ${JSON.stringify(data).length} bytes`);
       await within(env.dialect.deliver(manager, { data }), `${size} bytes`);
     }
+    // More than the server has said that it takes.
+    await fails(env.dialect.deliver(manager, { data: listOf(5_000_000) }), "EmitError", "TOO_LARGE");
     equal((await env.control("sockets")).total, 1);
   },
 

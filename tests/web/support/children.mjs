@@ -8,6 +8,7 @@ export const PATIENCE = 20_000;
 
 const running = new Set();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 
 /**
  * Starts a program and waits for the line of its output that says it is ready.

@@ -1,0 +1,5 @@
+import { productionWebSocketManager } from 'nexus-realtime';
+
+productionWebSocketManager.configure({ url: import.meta.env.VITE_BACKEND_URL });
+
+export { productionWebSocketManager };

@@ -1,0 +1,23 @@
+// Send message
+productionWebSocketManager.emit(
+  'messaging',
+  'NEW_MESSAGE',
+  {
+    content: 'Hello!',
+    receiverId: 'recipient-id',
+  },
+);
+
+// Mark notification as read
+productionWebSocketManager.emit(
+  'notifications',
+  'notification:mark_read',
+  { notificationId: 'notif-id' },
+);
+
+// Update activity
+productionWebSocketManager.emit(
+  'realtime',
+  'activity:ping',
+  {},
+);
