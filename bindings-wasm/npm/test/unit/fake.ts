@@ -196,6 +196,7 @@ export class FakeInstance implements Instance {
 }
 
 export class FakeSocket extends EventTarget {
+  static last: FakeSocket | undefined;
   onopen: unknown = () => {};
   onmessage: unknown = () => {};
   onclose: unknown = () => {};
@@ -206,6 +207,7 @@ export class FakeSocket extends EventTarget {
   constructor(url: string) {
     super();
     this.url = url;
+    FakeSocket.last = this;
   }
 
   close(): void {

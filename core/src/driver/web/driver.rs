@@ -146,8 +146,10 @@ impl Inner {
             Output::Connect { connection, request } => self.connect(connection, &request),
             Output::Transmit { connection, frame, args } => {
                 let socket = self.socket.borrow();
-                let sent =
-                    socket.as_ref().filter(|(of, _)| *of == connection).map(|(_, socket)| socket.send(&frame, args.as_ref()));
+                let sent = socket
+                    .as_ref()
+                    .filter(|(of, _)| *of == connection)
+                    .map(|(_, socket)| socket.send(&frame, args.as_ref()));
                 drop(socket);
                 if let Some(Err(failure)) = sent {
                     self.hang_up(connection);
