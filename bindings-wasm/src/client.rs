@@ -2,7 +2,6 @@ use std::{panic, rc::Rc};
 
 use js_sys::{Array, Function, Object, Uint8Array};
 use nexus_core::{
-    client::{EventKey, ListenerId},
     driver::web::{Application, Driver},
     manager::{
         Cancelled, Credentials, Delivery, Emit, EmitOutcome, JoinProgress, Manager, MessageId, ReplyId, Token,
@@ -18,7 +17,7 @@ use crate::{
     hooks::Hooks,
     object::duration,
     options,
-    shell::{Listeners, Shell},
+    shell::Shell,
 };
 
 /// Has the function called with the text of a panic, before the call that panicked throws.
@@ -29,7 +28,7 @@ pub fn on_panic(callback: Function) {
     }));
 }
 
-/// One client: the manager, its driver, and who listens.
+/// One client: the manager, its driver, and what is listened to.
 #[wasm_bindgen]
 pub struct Client {
     driver: Driver,
@@ -75,11 +74,10 @@ impl Client {
         self.driver.with_manager(Manager::disconnect);
     }
 
-    /// Ends everything: what waits is resolved, and nobody listens any more.
+    /// Ends everything: what waits is resolved, and nothing is listened to any more.
     pub fn close(&self) {
         self.disconnect();
-        let listeners = self.shell.listeners.borrow_mut().take();
-        drop(listeners);
+        self.shell.channels.borrow_mut().clear();
     }
 
     /// Whether it was joined already.
@@ -102,66 +100,20 @@ impl Client {
         Namespace::try_new(namespace).is_ok_and(|namespace| self.driver.read(|manager| manager.is_joined(&namespace)))
     }
 
-    /// Listens, and joins the namespace. Gives the listener's id.
-    pub fn on(&self, namespace: &str, event: &str, handler: Function, once: bool) -> Result<f64, JsValue> {
+    /// Has `receive` called with events of this name, and joins the namespace. Gives the channel that they come in.
+    pub fn listen(&self, namespace: &str, event: &str) -> Result<u32, JsValue> {
         let namespace = self.namespace(Kind::Join, namespace)?;
         let joined = self.driver.with_manager(|manager, now| manager.join(now, &namespace));
         self.thrown(joined)?;
-        let mut listeners = self.shell.listeners.borrow_mut();
-        let key = if once {
-            listeners.once(namespace, event.into(), handler)
-        } else {
-            listeners.on(namespace, event.into(), handler)
-        };
-        Ok(key.id.as_u64() as f64)
+        Ok(self.shell.channels.borrow_mut().open(namespace, event))
     }
 
-    /// Takes one listener off. Whether there was such.
-    pub fn off(&self, namespace: &str, event: &str, listener: f64) -> bool {
-        let Ok(namespace) = Namespace::try_new(namespace) else { return false };
-        let key = EventKey { namespace, event: event.into(), id: ListenerId::from_u64(listener as u64) };
-        let removed = self.shell.listeners.borrow_mut().off(&key);
-        removed.is_some()
+    /// Has it called no more.
+    pub fn unlisten(&self, channel: u32) {
+        self.shell.channels.borrow_mut().close(channel);
     }
 
-    /// Takes the listeners off that are this function, or all of the event. Gives their number.
-    #[wasm_bindgen(js_name = offHandler)]
-    pub fn off_handler(&self, namespace: &str, event: &str, handler: Option<Function>) -> usize {
-        let Ok(namespace) = Namespace::try_new(namespace) else { return 0 };
-        let mut listeners = self.shell.listeners.borrow_mut();
-        let removed = match handler {
-            Some(handler) => listeners.off_matching(&namespace, event, |other| *other == handler),
-            None => listeners.off_all(&namespace, event),
-        };
-        drop(listeners);
-        removed.len()
-    }
-
-    /// Listens to the status. Gives the listener's id.
-    #[wasm_bindgen(js_name = addStatusListener)]
-    pub fn add_status_listener(&self, handler: Function) -> f64 {
-        self.shell.listeners.borrow_mut().add_status_listener(handler).as_u64() as f64
-    }
-
-    /// Takes a listener to the status off.
-    #[wasm_bindgen(js_name = removeStatusListener)]
-    pub fn remove_status_listener(&self, listener: f64) -> bool {
-        self.remove(|listeners| listeners.remove_status_listener(ListenerId::from_u64(listener as u64)))
-    }
-
-    /// Listens to the quality. Gives the listener's id.
-    #[wasm_bindgen(js_name = addQualityListener)]
-    pub fn add_quality_listener(&self, handler: Function) -> f64 {
-        self.shell.listeners.borrow_mut().add_quality_listener(handler).as_u64() as f64
-    }
-
-    /// Takes a listener to the quality off.
-    #[wasm_bindgen(js_name = removeQualityListener)]
-    pub fn remove_quality_listener(&self, listener: f64) -> bool {
-        self.remove(|listeners| listeners.remove_quality_listener(ListenerId::from_u64(listener as u64)))
-    }
-
-    /// `args` is the text of a JSON array. `ttl` is in milliseconds, NaN for the default; `ack` as well: NaN asks for none,
+    /// `args` is the text of the arguments, with commas between, and `size` its bytes on the wire. `ttl` is in milliseconds, NaN for the default; `ack` as well: NaN asks for none,
     /// less than zero for one within the default time.
     ///
     /// Gives the message's id times four, plus 0 if it was transmitted, 1 if queued, 2 if dropped: one number, as an
@@ -171,14 +123,15 @@ impl Client {
         &self,
         namespace: &str,
         event: &str,
-        args: String,
+        args: JsValue,
+        size: usize,
         attachments: Option<Vec<Uint8Array>>,
         volatile: bool,
         ttl: f64,
         ack: f64,
     ) -> Result<f64, JsValue> {
         let namespace = self.namespace(Kind::Emit, namespace)?;
-        let payload = convert::payload(args, attachments)
+        let payload = convert::payload(args, size, attachments)
             .map_err(|error| Failure::not_encodable(Kind::Emit, &error).into_js(&self.shell.hooks))?;
         let mut emit = Emit::new(namespace, event, payload);
         emit.delivery = if volatile { Delivery::Volatile } else { Delivery::Buffered };
@@ -193,9 +146,15 @@ impl Client {
         Ok((emitted.message.as_u64() * 4 + outcome) as f64)
     }
 
-    /// Acknowledges a received event.
-    pub fn reply(&self, reply: f64, args: String, attachments: Option<Vec<Uint8Array>>) -> Result<(), JsValue> {
-        let payload = convert::payload(args, attachments)
+    /// Acknowledges a received event. Arguments are as in [`emit`](Self::emit).
+    pub fn reply(
+        &self,
+        reply: f64,
+        args: JsValue,
+        size: usize,
+        attachments: Option<Vec<Uint8Array>>,
+    ) -> Result<(), JsValue> {
+        let payload = convert::payload(args, size, attachments)
             .map_err(|error| Failure::not_encodable(Kind::Reply, &error).into_js(&self.shell.hooks))?;
         let reply = ReplyId::from_u64(reply as u64);
         self.thrown(self.driver.with_manager(|manager, now| manager.reply(now, reply, &payload)))
@@ -232,8 +191,8 @@ impl Client {
 
     /// All figures.
     pub fn stats(&self) -> JsValue {
-        let listeners = self.shell.listeners.borrow().len();
-        convert::stats(&self.driver.read(Manager::stats), listeners)
+        let channels = self.shell.channels.borrow().len();
+        convert::stats(&self.driver.read(Manager::stats), channels)
     }
 
     /// The user of the last `connect`.
@@ -279,11 +238,5 @@ impl Client {
     fn answer_token(&self, request: f64, token: Result<Token, TokenFailure>) -> Result<(), TokenRequestError> {
         let request = TokenRequest::from_u64(request as u64);
         self.driver.with_manager(|manager, now| manager.provide_token(now, request, token))
-    }
-
-    /// Removes outside of what dropping a handler may call.
-    fn remove(&self, act: impl FnOnce(&mut Listeners) -> Option<Function>) -> bool {
-        let removed = act(&mut self.shell.listeners.borrow_mut());
-        removed.is_some()
     }
 }

@@ -4,27 +4,35 @@ use bytes::Bytes;
 use js_sys::{Array, Uint8Array};
 use nexus_core::{
     manager::{DisconnectReason, DroppedMessage, LeaveReason, QueuedMessage, Stats},
-    socketio::{EncodeError, Namespace, Payload, Sid},
+    socketio::{EncodeError, HostArgs, Namespace, Payload, Sid},
     time::Timestamp,
 };
 use wasm_bindgen::prelude::*;
 
 use crate::object::{Fields, millis};
 
-/// Arguments as the package hands them in: the text of a JSON array, and what its placeholders stand for.
-pub(crate) fn payload(args: String, attachments: Option<Vec<Uint8Array>>) -> Result<Payload, EncodeError> {
-    let attachments = attachments.unwrap_or_default().iter().map(|bytes| Bytes::from(bytes.to_vec())).collect();
-    Payload::from_json(args.into(), attachments)
+/// Arguments as the package hands them in: the text of each, with commas between, of `size` bytes. Without attachments
+/// the text stays with JavaScript.
+pub(crate) fn payload(
+    args: JsValue,
+    size: usize,
+    attachments: Option<Vec<Uint8Array>>,
+) -> Result<Payload, EncodeError> {
+    if size == 0 {
+        return Ok(Payload::empty());
+    }
+    let Some(attachments) = attachments else { return Ok(Payload::from_host(HostArgs::new(args, size))) };
+    let attachments = attachments.iter().map(|bytes| Bytes::from(bytes.to_vec())).collect();
+    let text = args.as_string().unwrap_or_default();
+    Payload::from_json(format!("[{text}]").into(), attachments)
 }
 
-/// The text of a JSON array of all arguments.
-pub(crate) fn args(payload: &Payload) -> String {
-    let raw = payload.raw_args();
-    let mut text = String::with_capacity(raw.len() + 2);
-    text.push('[');
-    text.push_str(raw);
-    text.push(']');
-    text
+/// Arguments as the package gets them: what JavaScript has read, or the text of a JSON array.
+pub(crate) fn args(payload: &Payload) -> JsValue {
+    match payload.host().and_then(HostArgs::value::<JsValue>) {
+        Some(args) => args.clone(),
+        None => JsValue::from_str(&format!("[{}]", payload.raw_args())),
+    }
 }
 
 pub(crate) fn attachments(payload: &Payload) -> Option<Array> {
@@ -89,7 +97,7 @@ pub(crate) fn queued(message: &QueuedMessage<'_>, now: Timestamp) -> JsValue {
         .into()
 }
 
-pub(crate) fn stats(stats: &Stats, listeners: usize) -> JsValue {
+pub(crate) fn stats(stats: &Stats, channels: usize) -> JsValue {
     Fields::default()
         .set("status", stats.status.as_str())
         .set("quality", stats.quality.as_str())
@@ -104,7 +112,7 @@ pub(crate) fn stats(stats: &Stats, listeners: usize) -> JsValue {
         .set_count("joinedNamespaces", stats.joined_namespaces)
         .set_count("unsentBytes", stats.unsent_bytes)
         .set("failedAttempts", stats.failed_attempts)
-        .set_count("listeners", listeners)
+        .set_count("channels", channels)
         .set("counters", counters(stats))
         .into()
 }

@@ -1,6 +1,6 @@
 //! What the shell calls in JavaScript.
 
-use js_sys::{Array, Function};
+use js_sys::Array;
 use nexus_core::driver::web::WebSocket;
 use wasm_bindgen::prelude::*;
 
@@ -11,15 +11,19 @@ export interface Hooks {
   /** Makes what is thrown or handed over. */
   error(kind: string, code: string, message: string, details: object | undefined): unknown;
   connectResolved(ticket: number, error: unknown): void;
-  /** `args`: the text of a JSON array. */
-  ackResolved(message: number, error: unknown, args: string | undefined, attachments: Uint8Array[] | undefined): void;
-  /** `args`: the text of a JSON array. */
-  receive(handlers: Function[], args: string, attachments: Uint8Array[] | undefined, reply: number | undefined): void;
-  status(handlers: Function[], status: string, reason: { code: string; message: string } | undefined): void;
-  quality(handlers: Function[], quality: string): void;
+  /** `args`: those that a socket gave to `onevent`, or the text of a JSON array. */
+  ackResolved(message: number, error: unknown, args: unknown, attachments: Uint8Array[] | undefined): void;
+  /** `channel`: what `listen` gave. `args`: those that a socket gave to `onevent`, or the text of a JSON array. */
+  receive(channel: number, args: unknown, attachments: Uint8Array[] | undefined, reply: number | undefined): void;
+  status(status: string, reason: { code: string; message: string } | undefined): void;
+  quality(quality: string): void;
   needToken(request: number, reason: "connecting" | "rejected"): void;
   notice(notice: object): void;
-  openSocket(url: string): WebSocket;
+  /**
+   * Opens a socket. It may call `onevent(head, args, length)` in place of `onmessage`, and has `sendEvent(head, args)`, which
+   * sends `head + args + "]"`.
+   */
+  openSocket(url: string): object;
 }
 "#;
 
@@ -38,30 +42,25 @@ extern "C" {
         this: &Hooks,
         message: f64,
         error: &JsValue,
-        args: Option<&str>,
+        args: &JsValue,
         attachments: Option<Array>,
     ) -> Result<(), JsValue>;
     #[wasm_bindgen(method, structural, catch)]
     pub(crate) fn receive(
         this: &Hooks,
-        handlers: &Array,
-        args: &str,
+        channel: u32,
+        args: &JsValue,
         attachments: Option<Array>,
         reply: Option<f64>,
     ) -> Result<(), JsValue>;
     #[wasm_bindgen(method, structural, catch)]
-    pub(crate) fn status(this: &Hooks, handlers: &Array, status: &str, reason: &JsValue) -> Result<(), JsValue>;
+    pub(crate) fn status(this: &Hooks, status: &str, reason: &JsValue) -> Result<(), JsValue>;
     #[wasm_bindgen(method, structural, catch)]
-    pub(crate) fn quality(this: &Hooks, handlers: &Array, quality: &str) -> Result<(), JsValue>;
+    pub(crate) fn quality(this: &Hooks, quality: &str) -> Result<(), JsValue>;
     #[wasm_bindgen(method, structural, catch, js_name = needToken)]
     pub(crate) fn need_token(this: &Hooks, request: f64, reason: &str) -> Result<(), JsValue>;
     #[wasm_bindgen(method, structural, catch)]
     pub(crate) fn notice(this: &Hooks, notice: &JsValue) -> Result<(), JsValue>;
     #[wasm_bindgen(method, structural, catch, js_name = openSocket)]
     pub(crate) fn open_socket(this: &Hooks, url: &str) -> Result<WebSocket, JsValue>;
-}
-
-/// Handlers as JavaScript gets them.
-pub(crate) fn functions(targets: &[Function]) -> Array {
-    targets.iter().collect()
 }

@@ -6,6 +6,7 @@
 
 #![cfg(target_family = "wasm")]
 
+mod channels;
 mod client;
 mod convert;
 mod errors;

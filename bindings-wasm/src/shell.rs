@@ -2,55 +2,44 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use js_sys::Function;
 use nexus_core::{
-    client::{self, Targets},
     driver::web::{Application, WebSocket},
     manager::{Event, ReceivedEvent, TokenReason, TokenRequest},
     socketio::Payload,
 };
 use wasm_bindgen::prelude::*;
 
-use crate::{
-    convert,
-    errors::Failure,
-    hooks::{Hooks, functions},
-};
+use crate::{channels::Channels, convert, errors::Failure, hooks::Hooks};
 
-pub(crate) type Listeners = client::Listeners<Function, Function, Function>;
-
-/// Who listens, and how JavaScript is called. What a hook throws is dropped: it is the package's own, and nothing here
+/// What is listened to, and how JavaScript is called. What a hook throws is dropped: it is the package's own, and nothing here
 /// could do better.
 pub(crate) struct Shell {
     pub(crate) hooks: Hooks,
-    pub(crate) listeners: RefCell<Listeners>,
+    pub(crate) channels: RefCell<Channels>,
 }
 
 impl Shell {
     pub(crate) fn new(hooks: Hooks) -> Rc<Self> {
-        Rc::new(Self { hooks, listeners: RefCell::default() })
+        Rc::new(Self { hooks, channels: RefCell::default() })
     }
 
     fn received(&self, received: &ReceivedEvent) {
-        let targets: Targets<Function> =
-            self.listeners.borrow_mut().event_targets(&received.namespace, &received.event);
-        if targets.is_empty() {
-            return;
-        }
+        let channel = self.channels.borrow().of(&received.namespace, &received.event);
+        let Some(channel) = channel else { return };
         let (args, attachments) = (convert::args(&received.payload), convert::attachments(&received.payload));
         let reply = received.reply.map(|reply| reply.as_u64() as f64);
-        let _thrown = self.hooks.receive(&functions(&targets), &args, attachments, reply);
+        let _thrown = self.hooks.receive(channel, &args, attachments, reply);
     }
 
     fn ack_resolved(&self, message: f64, result: Result<Payload, nexus_core::manager::AckError>) {
         let _thrown = match result {
             Ok(payload) => {
                 let args = convert::args(&payload);
-                self.hooks.ack_resolved(message, &JsValue::UNDEFINED, Some(&args), convert::attachments(&payload))
+                self.hooks.ack_resolved(message, &JsValue::UNDEFINED, &args, convert::attachments(&payload))
             }
             Err(error) => {
                 let error = Failure::from(error).into_js(&self.hooks);
-                self.hooks.ack_resolved(message, &error, None, None)
+                self.hooks.ack_resolved(message, &error, &JsValue::UNDEFINED, None)
             }
         };
     }
@@ -62,14 +51,12 @@ impl Application for Shell {
             Event::Received(received) => return self.received(&received),
             Event::AckResolved { message, result } => return self.ack_resolved(message.as_u64() as f64, result),
             Event::Status(change) => {
-                let targets = self.listeners.borrow().status().targets();
                 let reason = change.reason.as_ref().map_or(JsValue::UNDEFINED, convert::reason);
-                let _thrown = self.hooks.status(&functions(&targets), change.status.as_str(), &reason);
+                let _thrown = self.hooks.status(change.status.as_str(), &reason);
                 return;
             }
             Event::Quality(quality) => {
-                let targets = self.listeners.borrow().quality().targets();
-                let _thrown = self.hooks.quality(&functions(&targets), quality.as_str());
+                let _thrown = self.hooks.quality(quality.as_str());
                 return;
             }
             Event::ConnectResolved { ticket, result } => {

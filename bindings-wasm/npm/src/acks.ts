@@ -1,3 +1,4 @@
+import type { Received } from "./core.js";
 import { AckError } from "./errors.js";
 import { decode } from "./payload.js";
 
@@ -20,7 +21,7 @@ export class Acks {
   }
 
   /** What the core said. */
-  resolved(id: number, error: unknown, args: string | undefined, attachments: Uint8Array[] | undefined): void {
+  resolved(id: number, error: unknown, args: Received, attachments: Uint8Array[] | undefined): void {
     const waiter = this.#waiters.get(id);
     if (waiter === undefined) return;
     this.#waiters.delete(id);
@@ -29,7 +30,7 @@ export class Acks {
       return;
     }
     try {
-      const values = decode(args ?? "[]", attachments);
+      const values = decode(args, attachments);
       release(waiter);
       waiter.resolve(values[0]);
     } catch (cause) {

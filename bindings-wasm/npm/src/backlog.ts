@@ -2,7 +2,7 @@ import { type AckWaiter, cancelledUnsent, fail } from "./acks.js";
 import type { CoreClient } from "./core.js";
 import { AckError, EmitError } from "./errors.js";
 import type { ManagerOptions } from "./options.js";
-import type { Packed } from "./payload.js";
+import { byteLength, type Packed } from "./payload.js";
 import type { Notice, QueuedMessage } from "./types.js";
 
 const DAY = 86_400_000;
@@ -96,7 +96,7 @@ export class Backlog {
       const attachments = typeof packed === "string" ? undefined : packed.attachments;
       const ack = Math.max(1, kept.ack - (now - kept.keptAt));
       try {
-        const result = client.emit(kept.namespace, kept.event, text, attachments, false, kept.expiresAt - now, ack);
+        const result = client.emit(kept.namespace, kept.event, text, byteLength(text), attachments, false, kept.expiresAt - now, ack);
         const id = Math.floor(result / 4);
         this.#adopted.set(kept.id, id);
         if (waiter) {

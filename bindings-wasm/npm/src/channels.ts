@@ -13,11 +13,10 @@ interface Listener {
   isActive: boolean;
 }
 
-/** The listeners of one event. The core knows one function for all of them. */
+/** The listeners of one event. The core knows one number for all of them. */
 interface Channel {
   readonly namespace: string;
   readonly event: string;
-  readonly deliver: (args: unknown[]) => void;
   /** Replaced, never changed: a dispatch goes over those that were there when it began. */
   listeners: readonly Listener[];
   /** Its name in the core. */
@@ -31,6 +30,8 @@ interface Channel {
  */
 export class Channels {
   readonly #channels = new Map<string, Channel>();
+  /** Those of them that the core knows. */
+  readonly #byId = new Map<number, Channel>();
   readonly #log: Log;
   #client: CoreClient | undefined;
   #size = 0;
@@ -48,7 +49,7 @@ export class Channels {
     this.#client = client;
     for (const channel of this.#channels.values()) {
       try {
-        channel.id = client.on(channel.namespace, channel.event, channel.deliver, false);
+        this.#open(channel, client);
       } catch (error) {
         report(error);
       }
@@ -57,6 +58,7 @@ export class Channels {
 
   detach(): void {
     this.#client = undefined;
+    this.#byId.clear();
     for (const channel of this.#channels.values()) channel.id = undefined;
   }
 
@@ -90,19 +92,17 @@ export class Channels {
     const key = keyOf(namespace, event);
     let channel = this.#channels.get(key);
     if (channel === undefined) {
-      const made: Channel = {
-        namespace,
-        event,
-        deliver: (args) => this.#deliver(made, args),
-        listeners: [],
-        // May refuse: nothing is kept then.
-        id: undefined,
-      };
-      made.id = this.#client?.on(namespace, event, made.deliver, false);
-      this.#channels.set(key, made);
-      channel = made;
+      channel = { namespace, event, listeners: [], id: undefined };
+      // May refuse: nothing is kept then.
+      if (this.#client !== undefined) this.#open(channel, this.#client);
+      this.#channels.set(key, channel);
     }
     return channel;
+  }
+
+  #open(channel: Channel, client: CoreClient): void {
+    channel.id = client.listen(channel.namespace, channel.event);
+    this.#byId.set(channel.id, channel);
   }
 
   #remove(channel: Channel, listener: Listener): void {
@@ -113,10 +113,15 @@ export class Channels {
     channel.listeners = channel.listeners.filter((other) => other !== listener);
     if (channel.listeners.length > 0) return;
     this.#channels.delete(keyOf(channel.namespace, channel.event));
-    if (channel.id !== undefined) this.#client?.off(channel.namespace, channel.event, channel.id);
+    if (channel.id === undefined) return;
+    this.#byId.delete(channel.id);
+    this.#client?.unlisten(channel.id);
   }
 
-  #deliver(channel: Channel, args: unknown[]): void {
+  /** Calls those who listen, each for itself. */
+  deliver(id: number, args: unknown[]): void {
+    const channel = this.#byId.get(id);
+    if (channel === undefined) return;
     if (this.#log.events) this.#log.write("events", "received", channel.namespace, channel.event);
     const { listeners } = channel;
     for (let index = 0; index < listeners.length; index++) {

@@ -209,10 +209,6 @@ export class Connection {
     this.#instance = instance;
     const client = new instance.Client(coreOptions(this.options), this.#hooks());
     instance.owners.add(this.#onPanic);
-    // One each, which stand for all listeners.
-    const nothing = (): void => {};
-    client.addStatusListener(nothing);
-    client.addQualityListener(nothing);
     this.joins.attach(client);
     this.channels.attach(client);
     if (!this.#isReachable) client.networkChanged(false);
@@ -251,8 +247,8 @@ export class Connection {
     return makeHooks(this, {
       connectResolved: (ticket, error) => this.#tickets.resolved(ticket, error),
       ackResolved: (id, error, args, attachments) => this.acks.resolved(id, error, args, attachments),
-      status: (_handlers, status, reason) => this.#setStatus(status, reason),
-      quality: (_handlers, quality) => this.#setQuality(quality),
+      status: (status, reason) => this.#setStatus(status, reason),
+      quality: (quality) => this.#setQuality(quality),
       notice: (notice) => this.#onNotice(notice),
       openSocket: (url) => this.#sockets.open(socketClass(this.options)!, url),
     });

@@ -1,5 +1,6 @@
 /** The contract with the WebAssembly part: what `generated/` exports, and what it calls. Nothing here is public. */
 import type { ErrorDetails, ErrorKind, PanickedError } from "./errors.js";
+import type { Socket } from "./sockets.js";
 import type { ConnectionQuality, ConnectionStatus, DisconnectReason, Notice, QueuedMessage, Stats } from "./types.js";
 
 /** `Client` of the generated code. Durations in milliseconds. */
@@ -14,21 +15,24 @@ export interface CoreClient {
   join(namespace: string): boolean;
   leave(namespace: string): void;
   isJoined(namespace: string): boolean;
-  on(namespace: string, event: string, handler: Function, once: boolean): number;
-  off(namespace: string, event: string, listener: number): boolean;
-  addStatusListener(handler: Function): number;
-  addQualityListener(handler: Function): number;
-  /** `ttl`: NaN for the default. `ack`: NaN for none, negative for the default timeout. Gives `id * 4 + outcome`. */
+  /** Joins the namespace. Gives the channel with which `receive` is called. */
+  listen(namespace: string, event: string): number;
+  unlisten(channel: number): void;
+  /**
+   * `args`: the text of the arguments, without brackets; `size`: its bytes. `ttl`: NaN for the default. `ack`: NaN for none,
+   * negative for the default timeout. Gives `id * 4 + outcome`.
+   */
   emit(
     namespace: string,
     event: string,
     args: string,
+    size: number,
     attachments: Uint8Array[] | undefined,
     volatile: boolean,
     ttl: number,
     ack: number,
   ): number;
-  reply(reply: number, args: string, attachments: Uint8Array[] | undefined): void;
+  reply(reply: number, args: string, size: number, attachments: Uint8Array[] | undefined): void;
   cancel(message: number): "unsent" | "wait" | undefined;
   queue(): QueuedMessage[];
   status(): ConnectionStatus;
@@ -46,19 +50,18 @@ export interface CoreClient {
 export interface Hooks {
   error(kind: ErrorKind, code: string, message: string, details: ErrorDetails | undefined): unknown;
   connectResolved(ticket: number, error: unknown): void;
-  ackResolved(message: number, error: unknown, args: string | undefined, attachments: Uint8Array[] | undefined): void;
-  receive(
-    handlers: Function[],
-    args: string,
-    attachments: Uint8Array[] | undefined,
-    reply: number | undefined,
-  ): void;
-  status(handlers: Function[], status: ConnectionStatus, reason: DisconnectReason | undefined): void;
-  quality(handlers: Function[], quality: ConnectionQuality): void;
+  /** `args`: the values that a socket read, or the text of a JSON array. */
+  ackResolved(message: number, error: unknown, args: Received, attachments: Uint8Array[] | undefined): void;
+  receive(channel: number, args: Received, attachments: Uint8Array[] | undefined, reply: number | undefined): void;
+  status(status: ConnectionStatus, reason: DisconnectReason | undefined): void;
+  quality(quality: ConnectionQuality): void;
   needToken(request: number, reason: "connecting" | "rejected"): void;
   notice(notice: Notice): void;
-  openSocket(url: string): WebSocket;
+  openSocket(url: string): Socket;
 }
+
+/** Arguments as they come: the values that a socket has read, or the text of a JSON array; nothing with an error. */
+export type Received = unknown[] | string | undefined;
 
 export type CoreClientClass = new (options: object, hooks: Hooks) => CoreClient;
 

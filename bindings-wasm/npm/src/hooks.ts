@@ -1,11 +1,13 @@
+import type { Channels } from "./channels.js";
 import type { CoreClient, Hooks } from "./core.js";
 import { makeError, ReplyError, report } from "./errors.js";
-import { decode, encodeArgs } from "./payload.js";
+import { byteLength, decode, encodeArgs } from "./payload.js";
 import { provideToken } from "./tokens.js";
 import type { TokenProvider } from "./types.js";
 
 /** What the calls of the core need of a manager. */
 export interface HookOwner {
+  readonly channels: Channels;
   readonly client: CoreClient | undefined;
   readonly provider: TokenProvider | undefined;
   check(): void;
@@ -20,16 +22,16 @@ export function makeHooks(owner: HookOwner, shared: Shared): Hooks {
   return {
     ...shared,
     error: makeError,
-    receive: (handlers, text, attachments, reply) => {
+    receive: (channel, received, attachments, reply) => {
       let args: unknown[];
       try {
-        args = decode(text, attachments);
+        args = decode(received, attachments);
       } catch (error) {
         report(error);
         return;
       }
       if (reply !== undefined) args.push((...values: unknown[]) => sendReply(owner, reply, values));
-      for (let index = 0; index < handlers.length; index++) handlers[index]!(args);
+      owner.channels.deliver(channel, args);
     },
     needToken: (request, reason) => {
       const { client, provider } = owner;
@@ -46,8 +48,8 @@ function sendReply(owner: HookOwner, reply: number, values: unknown[]): void {
   const packed = encodeReply(values);
   owner.guard(() =>
     typeof packed === "string"
-      ? owner.client?.reply(reply, packed, undefined)
-      : owner.client?.reply(reply, packed.text, packed.attachments),
+      ? owner.client?.reply(reply, packed, byteLength(packed), undefined)
+      : owner.client?.reply(reply, packed.text, byteLength(packed.text), packed.attachments),
   );
 }
 

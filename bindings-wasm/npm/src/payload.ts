@@ -1,3 +1,4 @@
+import type { Received } from "./core.js";
 import { EmitError } from "./errors.js";
 
 /** The core counts the list of arguments as well. */
@@ -17,19 +18,19 @@ export function args<A extends unknown[]>(...values: A): Args<A> {
   return new Args(values);
 }
 
-/** Arguments with binary parts: the text has a placeholder for each. */
+/** Arguments with binary parts: the text, without brackets, has a placeholder for each. */
 export interface Packed {
   readonly text: string;
   readonly attachments: Uint8Array[];
 }
 
 /**
- * Encodes what was given to an emit: the text of a JSON array, or, if there are binary parts, text and parts.
+ * Encodes what was given to an emit: the text of the arguments with commas between, or, if there are binary parts, text and parts.
  * The parts are views: no bytes are copied here.
  */
 export function encode(data: unknown): string | Packed {
   // Most data is text, numbers or plain objects: no list of arguments is made for them.
-  if (data === undefined) return "[]";
+  if (data === undefined) return "";
   return data instanceof Args ? encodeArgs(data.values) : pack(data, false);
 }
 
@@ -46,10 +47,10 @@ function pack(value: unknown, isList: boolean): string | Packed {
     if (typeof value === "object" && value !== null && holdsBinary(value, "", depth)) {
       const attachments: Uint8Array[] = [];
       const text = JSON.stringify(detach(value, "", attachments, depth));
-      return { text: isList ? text : `[${text}]`, attachments };
+      return { text: isList ? text.slice(1, -1) : text, attachments };
     }
     const text = JSON.stringify(value) ?? "null";
-    return isList ? text : `[${text}]`;
+    return isList ? text.slice(1, -1) : text;
   } catch (error) {
     throw error instanceof EmitError ? error : refusal(reasonOf(error, value), error);
   }
@@ -164,9 +165,19 @@ function detach(value: unknown, key: string, attachments: Uint8Array[], depth: n
   return copy;
 }
 
-/** Decodes the text of a JSON array; placeholders become `ArrayBuffer`s. */
-export function decode(text: string, attachments: Uint8Array[] | undefined): unknown[] {
-  const values = JSON.parse(text) as unknown[];
+const encoder = new TextEncoder();
+/** A frame of this many UTF-16 units is within every limit, whatever its characters. */
+const SMALL = 341;
+
+/** Bytes of a text on the wire, or a lower bound where it is too short for that to matter. */
+export function byteLength(text: string): number {
+  return text.length <= SMALL ? text.length : encoder.encode(text).byteLength;
+}
+
+/** Gives the values of arguments; placeholders become `ArrayBuffer`s. */
+export function decode(received: Received, attachments: Uint8Array[] | undefined): unknown[] {
+  if (typeof received !== "string") return received ?? [];
+  const values = JSON.parse(received) as unknown[];
   if (attachments !== undefined) attach(values, attachments);
   return values;
 }

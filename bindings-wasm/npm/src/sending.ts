@@ -3,7 +3,7 @@ import type { Emission } from "./backlog.js";
 import type { Connection } from "./connection.js";
 import { EmitError } from "./errors.js";
 import { checkNamespace } from "./joins.js";
-import type { Packed } from "./payload.js";
+import { byteLength, type Packed } from "./payload.js";
 
 const DAY = 86_400_000;
 /** Outcomes in the core's numbering. */
@@ -27,8 +27,8 @@ export function send(
   }
   try {
     return typeof packed === "string"
-      ? client.emit(namespace, event, packed, undefined, isVolatile, ttl, ack)
-      : client.emit(namespace, event, packed.text, packed.attachments, isVolatile, ttl, ack);
+      ? client.emit(namespace, event, packed, byteLength(packed), undefined, isVolatile, ttl, ack)
+      : client.emit(namespace, event, packed.text, byteLength(packed.text), packed.attachments, isVolatile, ttl, ack);
   } catch (error) {
     throw connection.failed(error);
   }

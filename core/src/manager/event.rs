@@ -8,7 +8,7 @@ use super::ids::{ConnectTicket, ConnectionId, MessageId, ReplyId, TokenRequest};
 use super::status::{Quality, StatusChange};
 use crate::engineio::Frame;
 use crate::escape::Escaped;
-use crate::socketio::{Namespace, Payload, Sid};
+use crate::socketio::{HostArgs, Namespace, Payload, Sid};
 
 /// What a driver reports of a transport.
 #[derive(Clone, Debug)]
@@ -21,6 +21,13 @@ pub enum TransportEvent {
     },
     /// A frame came.
     Frame(Frame),
+    /// An event or ack came whose arguments the host has read, and keeps.
+    HostFrame {
+        /// The text frame without arguments: `42/chat,7["message"]`, or `43/chat,7[]`.
+        head: ByteString,
+        /// The arguments.
+        args: HostArgs,
+    },
     /// The answer to [`Output::Ping`] came, with its nonce.
     Pong {
         /// As in the ping.
@@ -123,6 +130,8 @@ pub enum Output {
         connection: ConnectionId,
         /// What.
         frame: Frame,
+        /// What the host has to append to the text, with a `]` behind it: arguments that it keeps.
+        args: Option<HostArgs>,
     },
     /// Send a WebSocket ping whose payload is the nonce, and report its [`TransportEvent::Pong`].
     Ping {

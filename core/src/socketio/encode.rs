@@ -9,7 +9,8 @@ use crate::json::push_string;
 
 impl Packet {
     /// Appends the text of the packet to `out`. Its [`attachments`](Self::attachments) follow as one
-    /// binary frame each, in order.
+    /// binary frame each, in order. Where the [host has the arguments](Payload::host) the text ends where they belong: it
+    /// appends them, and a `]`.
     pub fn encode_into(&self, out: &mut String) {
         match self {
             Self::Connect { namespace, data } => {
@@ -24,8 +25,10 @@ impl Packet {
                 out.reserve(payload.raw_args().len() + 32 + namespace.as_str().len());
                 binary_header(out, ['3', '6'], namespace, Some(*id), payload.attachments().len());
                 out.push('[');
-                out.push_str(payload.raw_args());
-                out.push(']');
+                if payload.host().is_none() {
+                    out.push_str(payload.raw_args());
+                    out.push(']');
+                }
             }
             Self::ConnectError { namespace, data } => {
                 header(out, '4', namespace);
@@ -38,13 +41,17 @@ impl Packet {
     }
 }
 
-/// Appends the text of an EVENT or BINARY_EVENT to `out`, from borrowed parts.
+/// Appends the text of an EVENT or BINARY_EVENT to `out`, from borrowed parts. As with [`Packet::encode_into`], arguments
+/// that the host has are left to it.
 pub fn encode_event_into(out: &mut String, namespace: &Namespace, id: Option<AckId>, name: &str, payload: &Payload) {
     let args = payload.raw_args();
     out.reserve(args.len() + name.len() + namespace.as_str().len() + 32);
     binary_header(out, ['2', '5'], namespace, id, payload.attachments().len());
     out.push('[');
     push_string(out, name);
+    if payload.host().is_some() {
+        return out.push(',');
+    }
     if !args.is_empty() {
         out.push(',');
         out.push_str(args);

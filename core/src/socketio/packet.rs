@@ -3,7 +3,7 @@ use std::fmt;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::{Namespace, Payload};
+use super::{HostArgs, Namespace, Payload};
 
 /// Event names that the client and server use themselves; no packet may carry them.
 pub const RESERVED_EVENTS: [&str; 6] =
@@ -73,6 +73,19 @@ pub enum Packet {
 }
 
 impl Packet {
+    /// The same event or ack, with arguments that the host has in place of none. No other packet has arguments.
+    pub(crate) fn with_host_args(self, args: HostArgs) -> Option<Self> {
+        match self {
+            Self::Event { namespace, id, name, payload } if payload.is_empty() => {
+                Some(Self::Event { namespace, id, name, payload: Payload::from_host(args) })
+            }
+            Self::Ack { namespace, id, payload } if payload.is_empty() => {
+                Some(Self::Ack { namespace, id, payload: Payload::from_host(args) })
+            }
+            _ => None,
+        }
+    }
+
     /// The namespace of the packet.
     #[must_use]
     pub fn namespace(&self) -> &Namespace {

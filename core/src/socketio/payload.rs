@@ -4,7 +4,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{ArgError, DecodeError, EncodeError, Rule, attached::Attached, encode::to_json};
+use super::{ArgError, DecodeError, EncodeError, HostArgs, Rule, attached::Attached, encode::to_json};
 use crate::json::{ScanLimits, Span, Spans, scan};
 
 /// The arguments of an event or ack, encoded: JSON text and binary attachments.
@@ -15,13 +15,30 @@ use crate::json::{ScanLimits, Span, Spans, scan};
 /// Values that serialise as byte strings ([`Bytes`], `serde_bytes`) travel as attachments, at any
 /// depth: one copy is made when they are encoded, and one when they are asked for by type;
 /// [`binary`](Self::binary) and [`attachments`](Self::attachments) copy nothing.
+///
+/// Where a driver's host keeps arguments in a form of its own ([`HostArgs`]), a payload only holds on to them: it has
+/// [`host`](Self::host), and no argument for anybody else.
 #[derive(Clone, Default)]
 pub struct Payload {
-    /// Text in which the arguments stand one behind the other, with a comma between.
-    text: ByteString,
-    /// Where each argument stands in the text.
-    spans: Spans,
+    body: Body,
     attachments: Option<Arc<[Bytes]>>,
+}
+
+#[derive(Clone)]
+enum Body {
+    Encoded {
+        /// Text in which the arguments stand one behind the other, with a comma between.
+        text: ByteString,
+        /// Where each argument stands in the text.
+        spans: Spans,
+    },
+    Host(HostArgs),
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::Encoded { text: ByteString::new(), spans: Spans::new() }
+    }
 }
 
 /// Own data is as deep and long as its maker wants; the peer has limits of its own.
@@ -84,7 +101,22 @@ impl Payload {
 
     pub(super) fn new(text: ByteString, spans: Spans, attachments: Vec<Bytes>) -> Self {
         let attachments = (!attachments.is_empty()).then(|| attachments.into());
-        Self { text, spans, attachments }
+        Self { body: Body::Encoded { text, spans }, attachments }
+    }
+
+    /// Arguments that the host keeps.
+    #[must_use]
+    pub fn from_host(args: HostArgs) -> Self {
+        Self { body: Body::Host(args), attachments: None }
+    }
+
+    /// What the host keeps, if it is the host that has the arguments.
+    #[must_use]
+    pub fn host(&self) -> Option<&HostArgs> {
+        match &self.body {
+            Body::Encoded { .. } => None,
+            Body::Host(args) => Some(args),
+        }
     }
 
     pub(super) fn attach(&mut self, attachments: Vec<Bytes>) {
@@ -94,13 +126,13 @@ impl Payload {
     /// The number of arguments.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.spans.len()
+        self.spans().len()
     }
 
     /// Whether there are no arguments.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.spans.is_empty()
+        self.spans().is_empty()
     }
 
     /// Argument `index`, counted from 0, as a `T`.
@@ -123,15 +155,15 @@ impl Payload {
     /// The JSON text of argument `index`, counted from 0.
     #[must_use]
     pub fn raw_arg(&self, index: usize) -> Option<&str> {
-        let &(start, end) = self.spans.get(index)?;
-        self.text.get(start as usize..end as usize)
+        let &(start, end) = self.spans().get(index)?;
+        self.text().get(start as usize..end as usize)
     }
 
     /// The JSON text of all arguments, separated by commas, without brackets.
     #[must_use]
     pub fn raw_args(&self) -> &str {
-        match (self.spans.first(), self.spans.last()) {
-            (Some(&(start, _)), Some(&(_, end))) => self.text.get(start as usize..end as usize).unwrap_or_default(),
+        match (self.spans().first(), self.spans().last()) {
+            (Some(&(start, _)), Some(&(_, end))) => self.text().get(start as usize..end as usize).unwrap_or_default(),
             _ => "",
         }
     }
@@ -151,13 +183,31 @@ impl Payload {
     /// The bytes of text and attachments together.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.raw_args().len() + self.attachments().iter().map(Bytes::len).sum::<usize>()
+        self.host().map_or(self.raw_args().len(), HostArgs::size)
+            + self.attachments().iter().map(Bytes::len).sum::<usize>()
     }
 
     /// Without the first argument, which shall be the event's name, and where that stands.
     pub(super) fn split_name(mut self) -> (Option<Span>, Self) {
-        let name = if self.spans.is_empty() { None } else { Some(self.spans.remove(0)) };
+        let name = match &mut self.body {
+            Body::Encoded { spans, .. } if !spans.is_empty() => Some(spans.remove(0)),
+            Body::Encoded { .. } | Body::Host(_) => None,
+        };
         (name, self)
+    }
+
+    fn text(&self) -> &str {
+        match &self.body {
+            Body::Encoded { text, .. } => text,
+            Body::Host(_) => "",
+        }
+    }
+
+    fn spans(&self) -> &[Span] {
+        match &self.body {
+            Body::Encoded { spans, .. } => spans,
+            Body::Host(_) => &[],
+        }
     }
 
     fn parse<T: DeserializeOwned>(&self, text: &str) -> Result<T, serde_json::Error> {
@@ -173,6 +223,7 @@ impl Payload {
 impl PartialEq for Payload {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len()
+            && self.host() == other.host()
             && (0..self.len()).all(|index| self.raw_arg(index) == other.raw_arg(index))
             && self.attachments() == other.attachments()
     }

@@ -32,7 +32,7 @@ impl World<'_> {
                     let step = if refused { Step::Refused { client, id } } else { Step::Opened { client, id } };
                     self.plan_soon(step, self.scenario.max_delay);
                 }
-                Output::Transmit { connection: id, frame } => self.transmit(client, id, frame),
+                Output::Transmit { connection: id, frame, .. } => self.transmit(client, id, frame),
                 Output::Ping { connection: id, nonce } => {
                     if let Some(key) = self.key(client, id) {
                         self.send_to_server(key, Item::Ping(nonce));

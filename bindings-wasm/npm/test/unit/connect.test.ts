@@ -38,7 +38,7 @@ test("what was kept reaches the core in order: joins, listeners, the user, emits
   const client = clients()[0]!;
   assert.deepEqual(
     client.calls.map((call) => call.slice(0, 3)),
-    [["join", "/"], ["on", "chat", "news"], ["connect", "ada", "secret"], ["emit", "chat", "one"], ["emit", "chat", "two"]],
+    [["join", "/"], ["listen", "chat", "news"], ["connect", "ada", "secret"], ["emit", "chat", "one"], ["emit", "chat", "two"]],
   );
   client.accept();
   await connecting;

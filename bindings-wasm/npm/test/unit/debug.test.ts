@@ -69,7 +69,7 @@ test("logs tell what happens, and neither tokens nor payloads", async () => {
   manager.emit("chat", "hello", { content: "PAYLOAD" });
   client.event("chat", "news", '["PAYLOAD"]');
   client.hooks.notice({ type: "joined", namespace: "chat", sid: "x" });
-  client.hooks.quality([], "good");
+  client.hooks.quality("good");
   const text = lines.join("\n");
   for (const part of ["connecting", "connected", "transmitted", "hello", "received", "news", "joined", "good"]) {
     assert.match(text, new RegExp(part));

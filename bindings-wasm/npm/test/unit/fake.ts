@@ -11,7 +11,7 @@ export class FakeClient implements CoreClient {
   readonly calls: unknown[][] = [];
   readonly options: Record<string, unknown>;
   readonly hooks: Hooks;
-  readonly #listeners = new Map<number, { namespace: string; event: string; handler: Function }>();
+  readonly #listeners = new Map<number, { namespace: string; event: string }>();
   readonly #queue: QueuedMessage[] = [];
   #tickets: number[] = [];
   #lastId = 0;
@@ -43,7 +43,7 @@ export class FakeClient implements CoreClient {
 
   change(status: ConnectionStatus, reason?: { code: string; message: string }): void {
     this.#status = status;
-    this.hooks.status([], status, reason);
+    this.hooks.status(status, reason);
   }
 
   /** The server lets the user in. */
@@ -63,10 +63,11 @@ export class FakeClient implements CoreClient {
 
   /** An event comes. */
   event(namespace: string, event: string, text: string, attachments?: Uint8Array[], reply?: number): void {
-    const handlers = [...this.#listeners.values()]
-      .filter((listener) => listener.namespace === namespace && listener.event === event)
-      .map(({ handler }) => handler);
-    if (handlers.length > 0) this.hooks.receive(handlers, text, attachments, reply);
+    for (const [channel, listener] of this.#listeners) {
+      if (listener.namespace === namespace && listener.event === event) {
+        this.hooks.receive(channel, text, attachments, reply);
+      }
+    }
   }
 
   get listening(): string[] {
@@ -95,18 +96,19 @@ export class FakeClient implements CoreClient {
     }
   }
 
-  on(namespace: string, event: string, handler: Function): number {
-    this.#called("on", namespace, event);
-    this.#listeners.set(++this.#lastId, { namespace, event, handler });
+  listen(namespace: string, event: string): number {
+    this.#called("listen", namespace, event);
+    this.#listeners.set(++this.#lastId, { namespace, event });
     return this.#lastId;
   }
 
-  off(_namespace: string, _event: string, listener: number): boolean {
-    return this.#listeners.delete(listener);
+  unlisten(channel: number): void {
+    this.#listeners.delete(channel);
   }
 
-  emit(namespace: string, event: string, args: string, attachments: Uint8Array[] | undefined, volatile: boolean, ttl: number, ack: number): number {
-    this.#called("emit", namespace, event, args, attachments, volatile, ttl, ack);
+  emit(namespace: string, event: string, args: string, size: number, attachments: Uint8Array[] | undefined, volatile: boolean, ttl: number, ack: number): number {
+    if ((size === 0) !== (args === "")) throw new Error("the size is not that of the arguments");
+    this.#called("emit", namespace, event, `[${args}]`, attachments, volatile, ttl, ack);
     if (FakeClient.refused.has(event)) throw FakeClient.refused.get(event);
     const id = ++this.#lastId;
     if (this.#status === "connected") return id * 4;
@@ -139,8 +141,8 @@ export class FakeClient implements CoreClient {
     this.#called("refuseToken", request, message, isFinal);
   }
 
-  reply(reply: number, args: string, attachments: Uint8Array[] | undefined): void {
-    this.#called("reply", reply, args, attachments);
+  reply(reply: number, args: string, _size: number, attachments: Uint8Array[] | undefined): void {
+    this.#called("reply", reply, `[${args}]`, attachments);
   }
 
   close(): void {
@@ -168,8 +170,6 @@ export class FakeClient implements CoreClient {
   }
 
   isJoined = (): boolean => false;
-  addStatusListener = (): number => 1;
-  addQualityListener = (): number => 1;
   averageLatency = (): number | undefined => 12.4;
   queue = (): QueuedMessage[] => [...this.#queue];
   stats = (): Stats => ({ ...NO_STATS, queuedMessages: this.#queue.length });
@@ -196,6 +196,7 @@ export class FakeInstance implements Instance {
 }
 
 export class FakeSocket extends EventTarget {
+  static last: FakeSocket | undefined;
   onopen: unknown = () => {};
   onmessage: unknown = () => {};
   onclose: unknown = () => {};
@@ -206,6 +207,7 @@ export class FakeSocket extends EventTarget {
   constructor(url: string) {
     super();
     this.url = url;
+    FakeSocket.last = this;
   }
 
   close(): void {

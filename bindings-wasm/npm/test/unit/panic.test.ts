@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PanickedError } from "../../src/errors.ts";
-import { FakeClient, type FakeSocket, failureOf, harness, settled } from "./fake.ts";
+import { FakeClient, FakeSocket, failureOf, harness, settled } from "./fake.ts";
 
 test("a trap ends the manager: what waits is rejected, sockets are closed, every call is refused", async () => {
   const { manager, connected, instance } = harness();
   const client = await connected();
-  const socket = client.hooks.openSocket("ws://localhost:1/") as unknown as FakeSocket;
+  client.hooks.openSocket("ws://localhost:1/");
+  const socket = FakeSocket.last!;
   const acked = manager.emitWithAck("chat", "a");
   const joining = manager.join("chat");
   const events = manager.events("chat", "news");

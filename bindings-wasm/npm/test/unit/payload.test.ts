@@ -2,12 +2,18 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import vm from "node:vm";
 import { EmitError } from "../../src/errors.ts";
-import { args, decode, encode, encodeArgs } from "../../src/payload.ts";
+import { args, byteLength, decode, encode, encodeArgs, type Packed } from "../../src/payload.ts";
 
-const packed = (data: unknown): { text: string; attachments: Uint8Array[] } => {
+/** The list of arguments as it goes out. */
+const json = (result: string | Packed): string => {
+  assert.ok(typeof result === "string");
+  return `[${result}]`;
+};
+
+const packed = (data: unknown): Packed => {
   const result = encode(data);
   assert.ok(typeof result !== "string");
-  return result;
+  return { text: `[${result.text}]`, attachments: result.attachments };
 };
 
 const refusal = (data: unknown): EmitError => {
@@ -29,20 +35,20 @@ const nested = (depth: number): unknown => {
 };
 
 test("data without binary parts is the JSON that JSON.stringify gives", () => {
-  assert.equal(encode(undefined), "[]");
-  assert.equal(encode(null), "[null]");
-  assert.equal(encode("ü\u2028\ud800"), '["ü\u2028\\ud800"]');
-  assert.equal(encode(Number.NaN), "[null]");
-  assert.equal(encode(Symbol("s")), "[null]");
-  assert.equal(encode({ a: [1, { b: undefined, c: new Date(0) }] }), '[{"a":[1,{"c":"1970-01-01T00:00:00.000Z"}]}]');
-  assert.equal(encode([1, 2]), "[[1,2]]");
-  assert.equal(encode(args(1, undefined, "x")), '[1,null,"x"]');
-  assert.equal(encode(args()), "[]");
+  assert.equal(json(encode(undefined)), "[]");
+  assert.equal(json(encode(null)), "[null]");
+  assert.equal(json(encode("ü\u2028\ud800")), '["ü\u2028\\ud800"]');
+  assert.equal(json(encode(Number.NaN)), "[null]");
+  assert.equal(json(encode(Symbol("s"))), "[null]");
+  assert.equal(json(encode({ a: [1, { b: undefined, c: new Date(0) }] })), '[{"a":[1,{"c":"1970-01-01T00:00:00.000Z"}]}]');
+  assert.equal(json(encode([1, 2])), "[[1,2]]");
+  assert.equal(json(encode(args(1, undefined, "x"))), '[1,null,"x"]');
+  assert.equal(json(encode(args())), "[]");
 });
 
 test("an own property called __proto__ is data", () => {
   const data = JSON.parse('{"__proto__":{"isAdmin":true},"b":1}') as object;
-  assert.equal(encode(data), '[{"__proto__":{"isAdmin":true},"b":1}]');
+  assert.equal(json(encode(data)), '[{"__proto__":{"isAdmin":true},"b":1}]');
   const withBytes = packed({ data, bytes: new Uint8Array(1) });
   assert.equal(
     withBytes.text,
@@ -76,10 +82,10 @@ test("binary parts are views of what was given, in order", () => {
 
 test("a binary part alone, among arguments, and from another realm", () => {
   assert.equal(packed(new ArrayBuffer(3)).text, '[{"_placeholder":true,"num":0}]');
-  assert.equal((encodeArgs([1, new Uint8Array(1)]) as { text: string }).text, '[1,{"_placeholder":true,"num":0}]');
+  assert.equal((encodeArgs([1, new Uint8Array(1)]) as Packed).text, '1,{"_placeholder":true,"num":0}');
   const foreign = vm.runInNewContext("({ bytes: new ArrayBuffer(2), plain: { a: 1 } })") as unknown;
   assert.equal(packed(foreign).text, '[{"bytes":{"_placeholder":true,"num":0},"plain":{"a":1}}]');
-  assert.equal(encode(vm.runInNewContext("({ a: [1] })")), '[{"a":[1]}]');
+  assert.equal(json(encode(vm.runInNewContext("({ a: [1] })"))), '[{"a":[1]}]');
 });
 
 test("toJSON is honoured, with and without binary parts", () => {
@@ -90,7 +96,7 @@ test("toJSON is honoured, with and without binary parts", () => {
       return { x: this.x };
     }
   }
-  assert.equal(encode({ point: new Point() }), '[{"point":{"x":1}}]');
+  assert.equal(json(encode({ point: new Point() })), '[{"point":{"x":1}}]');
   assert.equal(
     packed({ point: new Point(), bytes: new Uint8Array(1) }).text,
     '[{"point":{"x":1},"bytes":{"_placeholder":true,"num":0}}]',
@@ -112,7 +118,7 @@ test("getters of prototypes are not touched", () => {
       throw new Error("touched");
     }
   }
-  assert.equal(encode(new Trap()), '[{"own":1}]');
+  assert.equal(json(encode(new Trap())), '[{"own":1}]');
 });
 
 test("what can't be encoded is refused with the reason", () => {
@@ -158,4 +164,13 @@ test("what looks like a placeholder is data where there are no parts, or not tha
     { _placeholder: true, num: -1 },
     { _placeholder: true, num: "length" },
   ]);
+});
+
+test("a text that could be over a limit is counted in bytes", () => {
+  assert.equal(byteLength(""), 0);
+  for (const text of ["a".repeat(1000), "ü".repeat(1000), "🦊".repeat(1000)]) {
+    assert.equal(byteLength(text), Buffer.byteLength(text));
+  }
+  // Three bytes for each unit, and still less than any server takes.
+  assert.ok(Buffer.byteLength("\u20ac".repeat(341)) < 1024);
 });

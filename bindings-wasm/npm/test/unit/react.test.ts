@@ -54,7 +54,7 @@ test("under StrictMode there is one connection, and unmounting ends it", async (
   assert.equal(client.of("disconnect").length, 0);
   assert.equal(shown(), "connecting offline null");
   await accept(client);
-  await act(async () => client.hooks.quality([], "good"));
+  await act(async () => client.hooks.quality("good"));
   assert.equal(shown(), "connected good 12");
   await act(async () => root?.unmount());
   root = undefined;

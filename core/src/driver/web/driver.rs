@@ -144,9 +144,12 @@ impl Inner {
     fn carry_out_one(self: &Rc<Self>, output: Output) {
         match output {
             Output::Connect { connection, request } => self.connect(connection, &request),
-            Output::Transmit { connection, frame } => {
+            Output::Transmit { connection, frame, args } => {
                 let socket = self.socket.borrow();
-                let sent = socket.as_ref().filter(|(of, _)| *of == connection).map(|(_, socket)| socket.send(&frame));
+                let sent = socket
+                    .as_ref()
+                    .filter(|(of, _)| *of == connection)
+                    .map(|(_, socket)| socket.send(&frame, args.as_ref()));
                 drop(socket);
                 if let Some(Err(failure)) = sent {
                     self.hang_up(connection);

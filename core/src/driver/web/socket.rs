@@ -11,6 +11,7 @@ use wasm_bindgen::prelude::*;
 use crate::{
     engineio::Frame,
     manager::{TransportEvent, TransportFailure, TransportFailureKind as Kind},
+    socketio::HostArgs,
 };
 
 /// Bytes that may wait in the host's buffer for frames to count as taken.
@@ -37,6 +38,11 @@ extern "C" {
     fn set_onopen(this: &WebSocket, handler: Option<&Closure<dyn Fn()>>);
     #[wasm_bindgen(method, setter, structural)]
     fn set_onmessage(this: &WebSocket, handler: Option<&Closure<dyn Fn(MessageEvent)>>);
+    /// Called in place of `onmessage` for an event or ack whose arguments the socket has read: with the frame's text
+    /// without them, the arguments, and the frame's length in UTF-16 units. Sockets of the host never call it; what an
+    /// [`Application`](super::Application) opens may.
+    #[wasm_bindgen(method, setter, structural)]
+    fn set_onevent(this: &WebSocket, handler: Option<&Closure<dyn Fn(String, JsValue, usize)>>);
     #[wasm_bindgen(method, setter, structural)]
     fn set_onclose(this: &WebSocket, handler: Option<&Closure<dyn Fn(CloseEvent)>>);
     #[wasm_bindgen(method, setter, structural)]
@@ -47,6 +53,9 @@ extern "C" {
     fn send_text(this: &WebSocket, text: &str) -> Result<(), JsValue>;
     #[wasm_bindgen(method, structural, catch, js_name = send)]
     fn send_binary(this: &WebSocket, bytes: &Uint8Array) -> Result<(), JsValue>;
+    /// Sends the text, the arguments and a `]`: called only for arguments that came from an application.
+    #[wasm_bindgen(method, structural, catch, js_name = sendEvent)]
+    fn send_event(this: &WebSocket, head: &str, args: &JsValue) -> Result<(), JsValue>;
     #[wasm_bindgen(method, structural, catch)]
     fn close(this: &WebSocket) -> Result<(), JsValue>;
 
@@ -66,6 +75,11 @@ extern "C" {
     fn message(this: &ErrorEvent) -> JsValue;
 }
 
+thread_local! {
+    /// The handler of errors of sockets that were given up.
+    static IGNORE: Closure<dyn Fn(ErrorEvent)> = Closure::new(|_: ErrorEvent| {});
+}
+
 /// One socket, in the manager's terms. Dropped, it closes, and is heard of no more.
 pub(super) struct Socket {
     raw: WebSocket,
@@ -75,6 +89,7 @@ pub(super) struct Socket {
     unlooked: Cell<usize>,
     _on_open: Closure<dyn Fn()>,
     _on_message: Closure<dyn Fn(MessageEvent)>,
+    _on_event: Closure<dyn Fn(String, JsValue, usize)>,
     _on_close: Closure<dyn Fn(CloseEvent)>,
     _on_error: Closure<dyn Fn(ErrorEvent)>,
 }
@@ -100,6 +115,16 @@ impl Socket {
         let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
             tell(received(&event.data(), max_frame_bytes));
         });
+        let tell = report.clone();
+        let on_event =
+            Closure::<dyn Fn(String, JsValue, usize)>::new(move |head: String, args: JsValue, length: usize| {
+                tell(if length > max_frame_bytes {
+                    too_large()
+                } else {
+                    let size = length.saturating_sub(head.len());
+                    TransportEvent::HostFrame { head: head.into(), args: HostArgs::new(args, size) }
+                });
+            });
         let note = Rc::clone(&trouble);
         // Browsers say nothing here; other hosts may, and `close` follows in all of them.
         let on_error = Closure::<dyn Fn(ErrorEvent)>::new(move |event: ErrorEvent| {
@@ -111,6 +136,7 @@ impl Socket {
 
         raw.set_onopen(Some(&on_open));
         raw.set_onmessage(Some(&on_message));
+        raw.set_onevent(Some(&on_event));
         raw.set_onclose(Some(&on_close));
         raw.set_onerror(Some(&on_error));
         Self {
@@ -119,19 +145,24 @@ impl Socket {
             unlooked: Cell::new(0),
             _on_open: on_open,
             _on_message: on_message,
+            _on_event: on_event,
             _on_close: on_close,
             _on_error: on_error,
         }
     }
 
-    pub(super) fn send(&self, frame: &Frame) -> Result<(), TransportFailure> {
-        let sent = match frame {
-            Frame::Text(text) => self.raw.send_text(text),
+    /// Sends a frame; one whose arguments the host keeps is put together by it.
+    pub(super) fn send(&self, frame: &Frame, args: Option<&HostArgs>) -> Result<(), TransportFailure> {
+        let host_args = args.and_then(HostArgs::value::<JsValue>);
+        let sent = match (frame, host_args) {
+            (Frame::Text(head), Some(args)) => self.raw.send_event(head, args),
+            (Frame::Text(text), None) => self.raw.send_text(text),
             // A copy of the host's own: what it is given to send must not change with this memory.
-            Frame::Binary(bytes) => self.raw.send_binary(&Uint8Array::from(&bytes[..])),
+            (Frame::Binary(bytes), _) => self.raw.send_binary(&Uint8Array::from(&bytes[..])),
         };
         self.unflushed.set(self.unflushed.get() + 1);
-        self.unlooked.set(self.unlooked.get() + frame.len());
+        let size = frame.len() + args.map_or(0, HostArgs::size);
+        self.unlooked.set(self.unlooked.get() + size);
         sent.map_err(|error| TransportFailure::new(Kind::Io, text_of(&error)))
     }
 
@@ -160,8 +191,10 @@ impl Drop for Socket {
     fn drop(&mut self) {
         self.raw.set_onopen(None);
         self.raw.set_onmessage(None);
+        self.raw.set_onevent(None);
         self.raw.set_onclose(None);
-        self.raw.set_onerror(None);
+        // Node's `ws` throws an error for which there is no handler, and closing a socket that is not open yet is one.
+        IGNORE.with(|ignore| self.raw.set_onerror(Some(ignore)));
         let _already_closed = self.raw.close();
     }
 }
@@ -175,7 +208,7 @@ fn received(data: &JsValue, max_frame_bytes: usize) -> TransportEvent {
         return failed(Kind::WebSocket, "a message that is neither text nor an ArrayBuffer");
     };
     if frame.len() > max_frame_bytes {
-        return failed(Kind::WebSocket, "a frame is larger than the limit");
+        return too_large();
     }
     TransportEvent::Frame(frame)
 }
@@ -187,6 +220,10 @@ fn closed(event: &CloseEvent) -> TransportEvent {
 
 fn not_opened(trouble: &str) -> TransportEvent {
     failed(Kind::Unknown, if trouble.is_empty() { "the WebSocket could not be opened" } else { trouble })
+}
+
+fn too_large() -> TransportEvent {
+    failed(Kind::WebSocket, "a frame is larger than the limit")
 }
 
 fn failed(kind: Kind, message: &str) -> TransportEvent {

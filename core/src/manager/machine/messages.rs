@@ -14,7 +14,7 @@ use crate::{
         ids::{MessageId, ReplyId},
         outbox::Waiting,
     },
-    socketio::{AckId, Namespace, Packet, Payload, RESERVED_EVENTS, encode_event_into},
+    socketio::{AckId, HostArgs, Namespace, Packet, Payload, RESERVED_EVENTS, encode_event_into},
 };
 
 const MILLISECOND: std::time::Duration = std::time::Duration::from_millis(1);
@@ -87,7 +87,7 @@ impl Manager {
         if payload.attachments().len() > self.config.limits.attachments {
             return Err(EmitError::TooManyAttachments);
         }
-        let text = payload.raw_args().len() + event.len();
+        let text = text_size(payload) + event.len();
         let size = payload.attachments().iter().map(bytes::Bytes::len).fold(text, usize::max) as u64;
         let limit = self.frame_limit();
         if size > limit { Err(EmitError::TooLarge { size, limit }) } else { Ok(()) }
@@ -224,32 +224,38 @@ impl Manager {
     }
 
     fn check_frames(&self, text: &str, payload: &Payload) -> Result<(), TooLarge> {
-        let size = payload.attachments().iter().map(bytes::Bytes::len).fold(text.len(), usize::max) as u64;
+        let text = text.len() + payload.host().map_or(0, HostArgs::size);
+        let size = payload.attachments().iter().map(bytes::Bytes::len).fold(text, usize::max) as u64;
         let limit = self.frame_limit();
         if size > limit { Err(TooLarge { size, limit }) } else { Ok(()) }
     }
 
     /// Sends a packet without attachments.
     pub(super) fn transmit_packet(&mut self, packet: &Packet) {
-        self.transmit(Frame::from(packet_text(packet)));
+        self.transmit(Frame::from(packet_text(packet)), None);
     }
 
     fn transmit_message(&mut self, text: String, payload: &Payload) {
-        self.transmit(Frame::from(text));
+        self.transmit(Frame::from(text), payload.host().cloned());
         for attachment in payload.attachments() {
-            self.transmit(Frame::Binary(attachment.clone()));
+            self.transmit(Frame::Binary(attachment.clone()), None);
         }
     }
 
-    pub(super) fn transmit(&mut self, frame: Frame) {
-        let bytes = frame.len();
+    pub(super) fn transmit(&mut self, frame: Frame, args: Option<HostArgs>) {
+        let bytes = frame.len() + args.as_ref().map_or(0, HostArgs::size);
         let Some(link) = self.link_mut() else { return };
         link.sent(bytes);
         let connection = link.connection;
         self.counters.frames_out += 1;
         self.counters.bytes_out += bytes as u64;
-        self.outputs.push_back(Output::Transmit { connection, frame });
+        self.outputs.push_back(Output::Transmit { connection, frame, args });
     }
+}
+
+/// Bytes of the arguments without their attachments.
+fn text_size(payload: &Payload) -> usize {
+    payload.host().map_or(payload.raw_args().len(), HostArgs::size)
 }
 
 fn packet_text(packet: &Packet) -> String {

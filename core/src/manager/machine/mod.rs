@@ -69,7 +69,7 @@ use crate::{
 ///                 inputs.push_back((connection, TransportEvent::Opened { can_ping: false }));
 ///                 inputs.push_back((connection, TransportEvent::Frame(open.into())));
 ///             }
-///             Output::Transmit { connection, frame } => {
+///             Output::Transmit { connection, frame, .. } => {
 ///                 assert_eq!(frame, r#"40/realtime,{"token":"secret","userId":"ada"}"#.into());
 ///                 inputs.push_back((connection, TransportEvent::Flushed { frames: 1 }));
 ///                 inputs.push_back((connection, TransportEvent::Frame(r#"40/realtime,{"sid":"b"}"#.into())));

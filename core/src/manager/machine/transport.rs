@@ -12,7 +12,7 @@ use crate::{
         status::DisconnectReason,
         timers::Timer,
     },
-    socketio::{DecodeError, Packet},
+    socketio::{DecodeError, HostArgs, Packet},
 };
 
 /// The most data of a server's ping that is sent back; stock servers send none.
@@ -31,7 +31,8 @@ impl Manager {
                     link.stage = Stage::NeedHandshake;
                 }
             }
-            TransportEvent::Frame(frame) => self.on_frame(frame),
+            TransportEvent::Frame(frame) => self.on_frame(frame, None),
+            TransportEvent::HostFrame { head, args } => self.on_frame(Frame::Text(head), Some(args)),
             TransportEvent::Pong { nonce } => self.on_pong(nonce),
             TransportEvent::Flushed { frames } => {
                 if let Some(link) = self.link_mut() {
@@ -49,9 +50,9 @@ impl Manager {
         }
     }
 
-    fn on_frame(&mut self, frame: Frame) {
+    fn on_frame(&mut self, frame: Frame, args: Option<HostArgs>) {
         self.counters.frames_in += 1;
-        self.counters.bytes_in += frame.len() as u64;
+        self.counters.bytes_in += (frame.len() + args.as_ref().map_or(0, HostArgs::size)) as u64;
         self.timers.cancel(Timer::Verify);
         let stage = self.link().map(|link| link.stage);
         match (engineio::Packet::decode(frame), stage) {
@@ -66,13 +67,13 @@ impl Manager {
             }
             (Ok(engineio::Packet::Ping(data)), _) if data.len() <= PING_DATA_LIMIT => {
                 self.on_server_ping();
-                self.transmit(engineio::Packet::Pong(data).encode());
+                self.transmit(engineio::Packet::Pong(data).encode(), None);
             }
             (Ok(engineio::Packet::Message(Frame::Text(text))), _) => {
-                self.on_message(|link| link.decoder.handle_text(&text));
+                self.on_message(|link| link.decoder.handle_text(&text), args);
             }
             (Ok(engineio::Packet::Message(Frame::Binary(bytes))), _) => {
-                self.on_message(|link| link.decoder.handle_binary(bytes));
+                self.on_message(|link| link.decoder.handle_binary(bytes), args);
             }
             (Ok(engineio::Packet::Noop), _) => {}
             (Ok(engineio::Packet::Open(_) | engineio::Packet::Pong(_) | engineio::Packet::Upgrade), _) => {
@@ -114,7 +115,11 @@ impl Manager {
         }
     }
 
-    fn on_message(&mut self, decode: impl FnOnce(&mut Link) -> Result<Option<Packet>, DecodeError>) {
+    fn on_message(
+        &mut self,
+        decode: impl FnOnce(&mut Link) -> Result<Option<Packet>, DecodeError>,
+        args: Option<HostArgs>,
+    ) {
         let Some(link) = self.link_mut() else { return };
         let decoded = decode(link);
         let awaits_attachment = link.decoder.is_pending();
@@ -123,10 +128,14 @@ impl Manager {
         } else {
             self.timers.cancel(Timer::Attachment);
         }
-        match decoded {
-            Ok(Some(packet)) => self.on_packet(packet),
-            Ok(None) => {}
-            Err(error) => self.protocol_broken(error.to_string()),
+        match (decoded, args) {
+            (Ok(Some(packet)), None) => self.on_packet(packet),
+            (Ok(packet), Some(args)) => match packet.and_then(|packet| packet.with_host_args(args)) {
+                Some(packet) => self.on_packet(packet),
+                None => self.protocol_broken("Socket.IO: arguments of a packet that has none".to_owned()),
+            },
+            (Ok(None), None) => {}
+            (Err(error), _) => self.protocol_broken(error.to_string()),
         }
     }
 

@@ -45,7 +45,7 @@ impl Task {
     fn carry_out_one(&mut self, output: Output) {
         match output {
             Output::Connect { connection, request } => self.connect(connection, request),
-            Output::Transmit { connection, frame } => self.with_socket(connection, |socket| socket.send(frame)),
+            Output::Transmit { connection, frame, .. } => self.with_socket(connection, |socket| socket.send(frame)),
             Output::Ping { connection, nonce } => self.with_socket(connection, |socket| socket.ping(nonce)),
             Output::Close { connection } if self.link.connection() == Some(connection) => self.hang_up(),
             Output::Close { .. } => {}

@@ -367,7 +367,7 @@ impl Model {
                 Output::Close { connection } => {
                     assert_eq!(self.live.take().map(|(live, _)| live), Some(connection));
                 }
-                Output::Transmit { connection, frame } => {
+                Output::Transmit { connection, frame, .. } => {
                     // What was given before a transport failed is still in the list when it does.
                     if let Some((live, phase)) = self.live {
                         assert_eq!(live, connection);

@@ -8,7 +8,7 @@ use crate::{
         Command, CommandError, Config, ConnectionId, ConnectionStatus, Credentials, Emit, Event, Manager, Output,
         Receipt, ReplyId, Token, TokenFailure, TokenRequest, TransportEvent, TransportFailure, TransportFailureKind,
     },
-    socketio::{Namespace, Payload},
+    socketio::{HostArgs, Namespace, Payload},
     time::Timestamp,
 };
 
@@ -115,6 +115,12 @@ impl Scene {
         self.open();
         self.receive(HANDSHAKE);
         self.receive(r#"40/realtime,{"sid":"s"}"#);
+    }
+
+    /// An event or acknowledgement comes whose arguments the host keeps.
+    pub(super) fn receive_host(&mut self, head: &'static str, args: &'static str) {
+        let args = HostArgs::new(args, args.len());
+        self.transport(TransportEvent::HostFrame { head: head.into(), args });
     }
 
     pub(super) fn open(&mut self) {
@@ -224,6 +230,9 @@ impl Scene {
                 self.connection = Some(connection);
                 format!("open {}", request.url)
             }
+            Output::Transmit { frame: Frame::Text(text), args: Some(args), .. } => {
+                format!("send {text}{}]", args.value::<&str>().expect("the test's own"))
+            }
             Output::Transmit { frame: Frame::Text(text), .. } => format!("send {text}"),
             Output::Transmit { frame: Frame::Binary(bytes), .. } => format!("send {:?}", &bytes[..]),
             Output::Ping { nonce, .. } => {
@@ -257,7 +266,7 @@ impl Scene {
             Event::JoinFailed { namespace, error } => format!("not joined {namespace}: {error}"),
             Event::Left { namespace, reason } => format!("left {namespace}: {reason:?}"),
             Event::Received(event) => {
-                let mut line = format!("event {} {} [{}]", event.namespace, event.event, event.payload.raw_args());
+                let mut line = format!("event {} {} [{}]", event.namespace, event.event, shown(&event.payload));
                 for attachment in event.payload.attachments() {
                     line.push_str(&format!(" {:?}", &attachment[..]));
                 }
@@ -268,7 +277,7 @@ impl Scene {
                 line
             }
             Event::AckResolved { message, result: Ok(payload) } => {
-                format!("ack of {message}: [{}]", payload.raw_args())
+                format!("ack of {message}: [{}]", shown(&payload))
             }
             Event::AckResolved { message, result: Err(error) } => format!("no ack of {message}: {error}"),
             Event::MessageDropped(dropped) => format!("dropped {}: {}", dropped.message, dropped.reason),
@@ -287,4 +296,9 @@ pub(super) fn event(name: &'static str) -> Emit {
 
 pub(super) fn event_to(namespace: &str, name: &'static str) -> Emit {
     Emit::new(ns(namespace), name, Payload::empty())
+}
+
+/// Arguments as text, whoever has them.
+fn shown(payload: &Payload) -> &str {
+    payload.host().and_then(HostArgs::value::<&str>).copied().unwrap_or(payload.raw_args())
 }

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Socket } from "../../src/sockets.ts";
+
+class Raw {
+  onopen: unknown;
+  onclose: unknown;
+  onerror: unknown;
+  onmessage: ((event: { data: unknown }) => void) | undefined;
+  binaryType = "blob";
+  bufferedAmount = 0;
+  isClosed = false;
+  readonly sent: unknown[] = [];
+  send = (data: unknown): void => void this.sent.push(data);
+  close = (): void => void (this.isClosed = true);
+}
+
+function open(): { raw: Raw; socket: Socket; frames: unknown[]; events: unknown[] } {
+  const raw = new Raw();
+  const socket = new Socket(raw as unknown as WebSocket);
+  const frames: unknown[] = [];
+  const events: unknown[] = [];
+  socket.onmessage = ({ data }) => frames.push(data);
+  socket.onevent = (head, args, length) => events.push([head, args, length]);
+  return { raw, socket, frames, events };
+}
+
+test("events and acknowledgements are read on this side", () => {
+  for (const [frame, head, args] of [
+    ['42["e"]', '42["e"]', []],
+    ['42["e",1,{"a":[2]}]', '42["e"]', [1, { a: [2] }]],
+    ['42/chat,["e","[x]"]', '42/chat,["e"]', ["[x]"]],
+    ['42/a[b],17["e",null]', '42/a[b],17["e"]', [null]],
+    ['42["e","\\"\\\\"]', '42["e"]', ['"\\']],
+    ['43/chat,7["ok"]', "43/chat,7[]", ["ok"]],
+    ["430[]", "430[]", []],
+    ['42["", "x"]', '42[""]', ["x"]],
+  ] as const) {
+    const { raw, frames, events } = open();
+    raw.onmessage!({ data: frame });
+    assert.deepEqual(events, [[head, args, frame.length]], frame);
+    assert.deepEqual(frames, [], frame);
+  }
+});
+
+test("whatever is anything else, or not right, is left to the core as it came", () => {
+  const deep = `42["e",${"[".repeat(100)}${"]".repeat(99)}]`;
+  const many = `42["e"${",1".repeat(257)}]`;
+  for (const frame of [
+    "", "2", "3probe", "40/chat,{}", "41/chat,", '44/chat,"no"', '451-["e",{"_placeholder":true,"num":0}]', '461-0[]',
+    "42", "42[]", "42{}", "42[1]", "42[null]", '42["e"', '42["e",]', '42["e"]]', '42["e\\u0041"]', '42/chat["e"]', '42-1["e"]', "43[", "43/chat", deep, many,
+  ]) {
+    const { raw, frames, events } = open();
+    raw.onmessage!({ data: frame });
+    assert.deepEqual([frames, events], [[frame], []], frame.slice(0, 40));
+  }
+  const { raw, frames } = open();
+  const buffer = new ArrayBuffer(2);
+  raw.onmessage!({ data: buffer });
+  assert.deepEqual(frames, [buffer]);
+});
+
+test("an own property called __proto__ stays one", () => {
+  const { raw, events } = open();
+  raw.onmessage!({ data: '42["e",{"__proto__":{"isAdmin":true}}]' });
+  const [, [received]] = events[0] as [string, [object]];
+  assert.equal(Object.getPrototypeOf(received), Object.prototype);
+  assert.ok(Object.hasOwn(received, "__proto__"));
+});
+
+test("what is sent in one go leaves in order in one microtask, and counts as buffered until then", async () => {
+  const { raw, socket } = open();
+  raw.bufferedAmount = 5;
+  socket.send("a");
+  socket.sendEvent('42["e",', "1,2");
+  socket.send(new Uint8Array([1]));
+  assert.deepEqual(raw.sent, []);
+  assert.equal(socket.bufferedAmount, 5 + 1 + 11 + 1);
+  await null;
+  assert.deepEqual(raw.sent, ["a", '42["e",1,2]', new Uint8Array([1])]);
+  assert.equal(socket.bufferedAmount, 5);
+});
+
+test("closing sends what waits first, and nothing is heard any more", () => {
+  const { raw, socket, frames } = open();
+  socket.send("41");
+  socket.onmessage = socket.onevent = null;
+  socket.close();
+  assert.deepEqual([raw.sent, raw.isClosed], [["41"], true]);
+  raw.onmessage!({ data: '42["e"]' });
+  assert.deepEqual(frames, []);
+});
