@@ -1,5 +1,7 @@
 //! What the manager tells and shows, as plain objects.
 
+use std::mem;
+
 use bytes::Bytes;
 use js_sys::{Array, Uint8Array};
 use nexus_core::{
@@ -124,12 +126,14 @@ fn counters(stats: &Stats) -> JsValue {
 
 /// `frames_out` is `framesOut`.
 fn camel_case(name: &str) -> String {
-    let mut words = name.split('_');
-    let first = words.next().unwrap_or_default().to_owned();
-    words.fold(first, |mut text, word| {
-        let mut letters = word.chars();
-        text.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
-        text.push_str(letters.as_str());
-        text
-    })
+    let mut text = String::with_capacity(name.len());
+    let mut starts_word = false;
+    for letter in name.chars() {
+        if letter == '_' {
+            starts_word = true;
+        } else {
+            text.push(if mem::take(&mut starts_word) { letter.to_ascii_uppercase() } else { letter });
+        }
+    }
+    text
 }

@@ -17,11 +17,15 @@ const BACKGROUND_GRACE_MS: f64 = 24.0 * 3600.0 * 1000.0;
 
 macro_rules! set {
     ($options:expr, millis: $($key:literal => $slot:expr),* $(,)?) => {
-        $(if let Some(value) = number($options, $key) { $slot = duration(value); })*
+        for (key, slot) in [$(($key, &mut $slot)),*] {
+            if let Some(value) = number($options, key) { *slot = duration(value); }
+        }
     };
     ($options:expr, count: $($key:literal => $slot:expr),* $(,)?) => {
         // Casts saturate, and the manager clamps.
-        $(if let Some(value) = number($options, $key) { $slot = value as _; })*
+        for (key, slot) in [$(($key, &mut $slot)),*] {
+            if let Some(value) = number($options, key) { *slot = value as _; }
+        }
     };
 }
 
@@ -64,8 +68,8 @@ pub(crate) fn config(options: &JsValue) -> Result<Config, Failure> {
     set!(reconnect, count:
         "factor" => config.reconnect.factor,
         "jitter" => config.reconnect.jitter,
-        "maxAuthAttempts" => config.reconnect.max_auth_attempts,
     );
+    set!(reconnect, count: "maxAuthAttempts" => config.reconnect.max_auth_attempts);
     // Infinity is how JavaScript says "without end".
     config.reconnect.max_attempts =
         number(reconnect, "maxAttempts").filter(|attempts| attempts.is_finite()).map(|attempts| attempts as u32);

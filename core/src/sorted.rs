@@ -1,4 +1,4 @@
-use std::{borrow::Borrow, fmt, mem};
+use std::{borrow::Borrow, fmt};
 
 /// Dead slots that are left alone however few entries there are.
 const SPARE: usize = 32;
@@ -13,7 +13,7 @@ const SPARE: usize = 32;
 ///   out at once, so that a removal pays for the move of one entry.
 #[derive(Clone)]
 pub(crate) struct SortedMap<K, V> {
-    /// Keys increase. A slot without value is dead; the last slot never is.
+    /// Keys increase. A slot without value is dead.
     slots: Vec<(K, Option<V>)>,
     /// Dead slots in front of the first entry.
     start: usize,
@@ -81,20 +81,12 @@ impl<K, V> SortedMap<K, V> {
         self.dead += 1;
         if self.dead == self.slots.len() {
             // What a flood took in memory is given back.
-            let spare = mem::take(&mut self.slots);
-            if spare.capacity() <= SPARE {
-                self.slots = spare;
-                self.slots.clear();
-            }
-            (self.start, self.dead) = (0, 0);
+            self.clear();
         } else if self.dead > SPARE && self.dead > self.len() {
             self.retain(|_, _| true);
         } else {
             while self.slots.get(self.start).is_some_and(|(_, value)| value.is_none()) {
                 self.start += 1;
-            }
-            while self.slots.pop_if(|(_, value)| value.is_none()).is_some() {
-                self.dead -= 1;
             }
         }
         Some(removed)

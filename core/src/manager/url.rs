@@ -91,15 +91,19 @@ fn is_authority(authority: &str) -> bool {
     }
     let (host, port) = match authority.rfind(']') {
         // An IPv6 address is in brackets, a port may follow them.
-        Some(end) if authority.starts_with('[') => authority.split_at(end + 1),
+        Some(end) if authority.starts_with('[') => split_at(authority, end + 1),
         Some(_) => return false,
-        None => authority.find(':').map_or((authority, ""), |colon| authority.split_at(colon)),
+        None => authority.find(':').map_or((authority, ""), |colon| split_at(authority, colon)),
     };
     let port_ok = match port.strip_prefix(':') {
         Some(digits) => digits.bytes().all(|b| b.is_ascii_digit()) && digits.parse::<u16>().is_ok(),
         None => port.is_empty(),
     };
     !host.is_empty() && host != "[]" && port_ok
+}
+
+fn split_at(text: &str, at: usize) -> (&str, &str) {
+    text.split_at_checked(at).unwrap_or((text, ""))
 }
 
 fn percent_encode_into(out: &mut String, text: &str) {

@@ -89,8 +89,7 @@ pub(super) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<(String, Vec<B
     let mut text = Vec::with_capacity(64);
     let mut attachments = Vec::new();
     let formatter = AttachmentFormatter { attachments: &mut attachments };
-    let written = value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, formatter));
-    written.map_err(|error| EncodeError::Json(error.to_string()))?;
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, formatter))?;
     if u32::try_from(text.len()).is_err() {
         return Err(EncodeError::TooLarge);
     }

@@ -88,6 +88,12 @@ impl Rule {
     }
 }
 
+impl From<serde_json::Error> for EncodeError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json(error.to_string())
+    }
+}
+
 impl From<json::Error> for DecodeError {
     fn from(error: json::Error) -> Self {
         let rule = match error.fault {
