@@ -1,5 +1,8 @@
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Waker},
 };
 
@@ -22,6 +25,8 @@ pub(crate) struct Connection {
     pub(crate) engine: Arc<Engine>,
     pub(crate) sid: Sid,
     pub(crate) request: Arc<RequestInfo>,
+    /// The driver is woken by a broadcast, and lets others go first: see [`Connection::send_shared`].
+    gathers: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -30,8 +35,6 @@ pub(super) struct State {
     /// Wakes the task that drives the session; taken as pending only where `parked` says so.
     driver: Option<Waker>,
     parked: bool,
-    /// The driver was woken by a broadcast, and lets others go first: see [`Connection::send_shared`].
-    gathers: bool,
     /// Wakes the task of a WebSocket that wants to take over.
     upgrade: Option<Waker>,
     /// Somebody is carrying out outputs; order demands that nobody else does.
@@ -102,11 +105,6 @@ impl State {
         self.upgrade = Some(cx.waker().clone());
     }
 
-    /// Whether the driver lets others go first, this once.
-    pub(super) fn gathers(&mut self) -> bool {
-        std::mem::take(&mut self.gathers)
-    }
-
     /// Whether outputs wait that nobody is carrying out.
     pub(super) fn has_work(&self) -> bool {
         self.session.has_output() && !self.carrying_out
@@ -147,7 +145,6 @@ impl Connection {
             session,
             driver: None,
             parked: false,
-            gathers: false,
             upgrade: None,
             carrying_out: false,
             poll: None,
@@ -156,7 +153,7 @@ impl Connection {
             full_queues: 0,
             sockets: SmallVec::new(),
         };
-        Arc::new(Self { engine, sid, request, state: Mutex::new(state) })
+        Arc::new(Self { engine, sid, request, gathers: AtomicBool::new(false), state: Mutex::new(state) })
     }
 
     /// Changes the session, and wakes whom that concerns.
@@ -192,11 +189,21 @@ impl Connection {
     /// messages of the next broadcasts go into the same write; where it is idle, that takes no time.
     pub(crate) fn send_shared(&self, now: Timestamp, slot: SlotId, message: Message, volatile: bool) -> Sent {
         let mut state = self.state.lock();
-        state.gathers |= state.parked;
+        let parked = state.parked;
+        if parked {
+            self.gathers.store(true, Ordering::Relaxed);
+        }
         let sent = Self::send_locked(&mut state, now, slot, message, volatile);
-        // Who was not woken has nothing to gather for.
-        state.gathers &= !state.parked;
+        if parked && state.parked {
+            // It was not woken, and has nothing to gather for.
+            self.gathers.store(false, Ordering::Relaxed);
+        }
         sent
+    }
+
+    /// Whether the driver lets others go first, this once.
+    pub(super) fn gathers(&self) -> bool {
+        self.gathers.load(Ordering::Relaxed) && self.gathers.swap(false, Ordering::Relaxed)
     }
 
     fn send_locked(state: &mut State, now: Timestamp, slot: SlotId, message: Message, volatile: bool) -> Sent {

@@ -120,7 +120,6 @@ pub(super) async fn websocket(connection: Arc<Connection>, mut socket: WebSocket
             now: None,
             written: 0,
             paused: false,
-            work: None,
             carries_out: false,
             code: &mut code,
         };
@@ -149,8 +148,6 @@ struct Driver<'a> {
     written: usize,
     /// Nothing is to be read, as of the last round.
     paused: bool,
-    /// The first thing to carry out of what was read.
-    work: Option<Work>,
     /// The session does not know yet that what was taken from it is carried out.
     carries_out: bool,
     code: &'a mut Option<CloseCode>,
@@ -158,8 +155,6 @@ struct Driver<'a> {
 
 /// What the session says in a round.
 enum Round {
-    /// Other tasks go first.
-    Yield,
     /// There is something to carry out.
     Work(Work),
     /// The session is over.
@@ -175,20 +170,20 @@ impl Driver<'_> {
         self.now = None;
         // The stream had nothing to read, and wakes this task when it has.
         let mut exhausted = false;
+        let mut work = None;
         for _ in 0..MAX_ROUNDS {
+            if self.connection.gathers() {
+                break;
+            }
             if !exhausted && !self.paused {
-                exhausted = !self.poll_read(cx);
+                exhausted = !self.poll_read(cx, &mut work);
             }
             let deadline = loop {
-                if let Some(work) = self.work.take() {
+                if let Some(work) = work.take() {
                     self.connection.carry_out_one(work);
                 }
                 match self.look(cx) {
-                    Round::Yield => {
-                        cx.waker().wake_by_ref();
-                        return Poll::Pending;
-                    }
-                    Round::Work(work) => self.work = Some(work),
+                    Round::Work(next) => work = Some(next),
                     Round::Closed => return Poll::Ready(()),
                     Round::Rest(deadline) => break deadline,
                 }
@@ -214,9 +209,6 @@ impl Driver<'_> {
         self.connection.drive(|state: &mut State| {
             if std::mem::take(&mut self.carries_out) {
                 state.work_done();
-            }
-            if state.gathers() {
-                return Round::Yield;
             }
             state.unpark();
             if let Some(now) = now {
@@ -262,8 +254,9 @@ impl Driver<'_> {
         }
     }
 
-    /// Returns whether something was read, or the session was changed.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Returns whether something was read, or the session was changed. The first thing to carry out
+    /// that comes of it goes to `work`, which is empty.
+    fn poll_read(&mut self, cx: &mut Context<'_>, work: &mut Option<Work>) -> bool {
         let connection = self.connection;
         let engine = &connection.engine;
         let mut now = None;
@@ -271,10 +264,10 @@ impl Driver<'_> {
             let now = *now.get_or_insert_with(|| engine.now());
             connection.drive(|state| {
                 state.session.handle_frame(now, frame);
-                if self.work.is_none() {
+                if work.is_none() {
                     state.unpark();
-                    self.work = state.take_work();
-                    self.carries_out |= self.work.is_some();
+                    *work = state.take_work();
+                    self.carries_out |= work.is_some();
                 }
                 !state.session.is_closed() && state.session.outputs() < MAX_OUTPUTS
             })
