@@ -123,7 +123,7 @@ impl World<'_> {
         if let Some(connection) = self.connections.get_mut(&key) {
             let unknown = connection.slots.get(&slot).is_some_and(|namespace| namespace.name().contains('~'));
             // Some servers take every namespace.
-            if unknown && key % 3 > 0 {
+            if unknown && !key.is_multiple_of(3) {
                 connection.session.refuse(self.now, slot, r#"{"message":"Invalid namespace"}"#.into());
             } else if connection.session.begin_accept(slot) {
                 connection.session.accept(self.now, slot, &Sid::new(format!("sid-{key}-{slot:?}")));

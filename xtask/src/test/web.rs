@@ -13,10 +13,10 @@ use crate::web::{self, Web};
 use super::node::Closing;
 use super::programs::counted;
 
-/// Folders that have tests, beside the package's own.
-const TESTS: &str = "tests/web";
-/// What is checked by building it, or by its types where it has been built already, with the script that does it.
-const EXAMPLES: [(&str, &str); 2] = [("examples/web", "check"), ("examples/react", "build")];
+/// What is tested beside the package itself. An example is built, or checked where it has been built already, by the
+/// script of that name.
+const FOLDERS: [(&str, Option<&str>, bool); 3] =
+    [("tests/web", None, true), ("examples/web", Some("check"), false), ("examples/react", Some("build"), true)];
 
 /// Installs the npm packages of everything that is tested.
 ///
@@ -24,26 +24,30 @@ const EXAMPLES: [(&str, &str); 2] = [("examples/web", "check"), ("examples/react
 /// One line that says what cannot be installed.
 pub(super) fn install(context: &Context, path: &OsStr) -> Result<(), Failure> {
     web::install(context, path)?;
-    let examples = EXAMPLES.map(|(folder, _)| folder);
-    [TESTS]
+    FOLDERS
         .iter()
-        .chain(&examples)
-        .filter_map(|folder| existing(context, folder))
+        .filter_map(|(folder, ..)| existing(context, folder))
         .try_for_each(|folder| setup::packages(context, &folder, path))
 }
 
-/// One stage for each folder.
+/// A stage for each script and each folder's tests.
 pub(super) fn run(context: &Context, report: &mut Report, web: &Web, chromium: &Path, programs: &[Program]) {
-    for folder in [Some(web::package(context)), existing(context, TESTS)].into_iter().flatten() {
-        let name = format!("tests of {}", context.relative(&folder).display());
-        report.stage(&name, || npm_test(context, web, &folder, chromium, programs));
-    }
-    for (folder, script) in EXAMPLES {
-        let Some(path) = existing(context, folder) else { continue };
-        report.stage(&format!("{script} of {folder}"), || {
-            let mut command = web.program(context, "npm", &path);
-            context.children().run(&format!("npm run {script}"), command.args(["run", script]))
-        });
+    let tests = |report: &mut Report, folder: &Path| {
+        let name = format!("tests of {}", context.relative(folder).display());
+        report.stage(&name, || npm_test(context, web, folder, chromium, programs));
+    };
+    tests(report, &web::package(context));
+    for (name, script, has_tests) in FOLDERS {
+        let Some(folder) = existing(context, name) else { continue };
+        if let Some(script) = script {
+            report.stage(&format!("{script} of {name}"), || {
+                let mut command = web.program(context, "npm", &folder);
+                context.children().run(&format!("npm run {script}"), command.args(["run", script]))
+            });
+        }
+        if has_tests {
+            tests(report, &folder);
+        }
     }
 }
 
