@@ -2,14 +2,12 @@
 //
 //   node stock.mjs [--port N] [--ping-interval MS] [--ping-timeout MS]
 //
-// It prints {"port"} when it listens. Each line that it reads is a command, answered with {"done"}. It ends with its
-// standard input, so that it cannot outlive a test.
+// It prints {"port"} when it listens, and ends with its standard input, so that it cannot outlive a test.
 
-import { createHash } from "node:crypto";
 import { createServer } from "node:http";
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { Server } from "socket.io";
+import { fnv1a } from "../suite/check.mjs";
 
 const { values: flags } = parseArgs({
   options: {
@@ -18,8 +16,6 @@ const { values: flags } = parseArgs({
     "ping-timeout": { type: "string", default: "20000" },
   },
 });
-
-const print = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
 const http = createServer((_request, response) => response.writeHead(404).end());
 const io = new Server(http, {
@@ -30,7 +26,7 @@ const io = new Server(http, {
 
 /** What an argument is: bytes by their digest, so that they can't be mistaken for JSON that looks like them. */
 function describe(value) {
-  if (Buffer.isBuffer(value)) return { binary: value.length, sha256: createHash("sha256").update(value).digest("hex") };
+  if (Buffer.isBuffer(value)) return { binary: value.length, fnv1a: fnv1a(value) };
   if (Array.isArray(value)) return value.map(describe);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, describe(item)]));
@@ -69,18 +65,5 @@ io.of("/private").use((_socket, next) => {
   next(error);
 });
 
-const commands = {
-  emit: ({ namespace, event, args }) => io.of(namespace).emit(event, ...args),
-  sockets: ({ namespace }) => io.of(namespace).sockets.size,
-  engines: () => io.engine.clientsCount,
-};
-
-createInterface({ input: process.stdin })
-  .on("line", (line) => {
-    const { do: name, ...options } = JSON.parse(line);
-    const result = commands[name](options);
-    print({ done: typeof result === "number" ? result : null });
-  })
-  .on("close", () => process.exit(0));
-
-http.listen(Number(flags.port), "127.0.0.1", () => print({ port: http.address().port }));
+process.stdin.resume().on("close", () => process.exit(0));
+http.listen(Number(flags.port), "127.0.0.1", () => console.log(JSON.stringify({ port: http.address().port })));

@@ -86,6 +86,13 @@ export class Record {
   }
 }
 
+/** A digest of bytes. */
+export function fnv1a(bytes) {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}
+
 export const range = (count) => Array.from({ length: count }, (_, index) => index);
 
 /** Canonical text of a value, with bytes told apart from what looks like them. */

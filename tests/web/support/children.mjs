@@ -38,8 +38,6 @@ export async function start(program, args, ready, { watchErrors = false, ...opti
     pid: child.pid,
     ready: found,
     ended,
-    lines,
-    send: (line) => child.stdin.write(`${line}\n`),
     async stop(signal = "SIGKILL") {
       child.kill(signal);
       await within(ended, `the end of ${program}`);

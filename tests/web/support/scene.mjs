@@ -68,8 +68,6 @@ export class Scene {
         await server.start();
         this.isUp = true;
         return undefined;
-      case "command":
-        return server.command(args[0], args[1]);
       default:
         throw new Error(`there is no control ${name}`);
     }

@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { PATIENCE, start, within } from "./children.mjs";
+import { PATIENCE, start } from "./children.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 export const root = process.env.NEXUS_ROOT ?? join(here, "../../..");
@@ -74,13 +74,5 @@ export class Server {
       this.#tokens.set(userId, (await answer.json()).token);
     }
     return this.#tokens.get(userId);
-  }
-
-  /** Runs a command of `peers/stock.mjs`. */
-  async command(name, options = {}) {
-    const { lines, send } = this.#process;
-    const answer = new Promise((resolve) => lines.once("line", (line) => resolve(JSON.parse(line).done)));
-    send(JSON.stringify({ do: name, ...options }));
-    return within(answer, `the answer to ${name}`);
   }
 }
