@@ -7,7 +7,7 @@ use nexus_core::{
         Cancelled, Credentials, Delivery, Emit, EmitOutcome, JoinProgress, Manager, MessageId, ReplyId, Token,
         TokenFailure, TokenRequest, TokenRequestError,
     },
-    socketio::Namespace,
+    socketio::{Namespace, Payload},
 };
 use wasm_bindgen::prelude::*;
 
@@ -19,6 +19,11 @@ use crate::{
     options,
     shell::Shell,
 };
+
+/// What servers take that say nothing else. Before there is a server, a text that could be over it is counted, too.
+const SAFE_FRAME_BYTES: u64 = 1_000_000;
+/// More than namespace, id and name of an event have, but for long names.
+const ROOM_FOR_HEAD: u64 = 1024;
 
 /// Has the function called with the text of a panic, before the call that panicked throws.
 #[wasm_bindgen(js_name = onPanic)]
@@ -113,7 +118,22 @@ impl Client {
         self.shell.channels.borrow_mut().close(channel);
     }
 
-    /// `args` is the text of the arguments, with commas between, and `size` its bytes on the wire. `ttl` is in milliseconds, NaN for the default; `ack` as well: NaN asks for none,
+    /// Gives a number for the name of an event that is emitted: texts are costly to read. Numbers count from 0.
+    pub fn name(&self, namespace: &str, event: &str) -> Result<usize, JsValue> {
+        let namespace = self.namespace(Kind::Emit, namespace)?;
+        let mut names = self.shell.names.borrow_mut();
+        names.push((namespace, event.into()));
+        Ok(names.len() - 1)
+    }
+
+    /// Forgets all such numbers.
+    #[wasm_bindgen(js_name = forgetNames)]
+    pub fn forget_names(&self) {
+        self.shell.names.borrow_mut().clear();
+    }
+
+    /// `name` is what [`name`](Self::name) gave; `args` is the text of the arguments, with commas between, and `size` its
+    /// length in UTF-16 units, of which `byteLength` is asked for the bytes where that decides. `ttl` is in milliseconds, NaN for the default; `ack` as well: NaN asks for none,
     /// less than zero for one within the default time.
     ///
     /// Gives the message's id times four, plus 0 if it was transmitted, 1 if queued, 2 if dropped: one number, as an
@@ -121,8 +141,7 @@ impl Client {
     #[expect(clippy::too_many_arguments, reason = "an object of options would have to be made and read for each emit")]
     pub fn emit(
         &self,
-        namespace: &str,
-        event: &str,
+        name: usize,
         args: JsValue,
         size: usize,
         attachments: Option<Vec<Uint8Array>>,
@@ -130,9 +149,10 @@ impl Client {
         ttl: f64,
         ack: f64,
     ) -> Result<f64, JsValue> {
-        let namespace = self.namespace(Kind::Emit, namespace)?;
-        let payload = convert::payload(args, size, attachments)
-            .map_err(|error| Failure::not_encodable(Kind::Emit, &error).into_js(&self.shell.hooks))?;
+        let Some((namespace, event)) = self.shell.names.borrow().get(name).cloned() else {
+            return Err(JsValue::UNDEFINED);
+        };
+        let payload = self.payload(Kind::Emit, args, size, attachments)?;
         let mut emit = Emit::new(namespace, event, payload);
         emit.delivery = if volatile { Delivery::Volatile } else { Delivery::Buffered };
         emit.ttl = (!ttl.is_nan()).then(|| duration(ttl));
@@ -154,8 +174,7 @@ impl Client {
         size: usize,
         attachments: Option<Vec<Uint8Array>>,
     ) -> Result<(), JsValue> {
-        let payload = convert::payload(args, size, attachments)
-            .map_err(|error| Failure::not_encodable(Kind::Reply, &error).into_js(&self.shell.hooks))?;
+        let payload = self.payload(Kind::Reply, args, size, attachments)?;
         let reply = ReplyId::from_u64(reply as u64);
         self.thrown(self.driver.with_manager(|manager, now| manager.reply(now, reply, &payload)))
     }
@@ -229,6 +248,21 @@ impl Client {
     /// The result, its error as what JavaScript throws.
     fn thrown<T, E: Into<Failure>>(&self, result: Result<T, E>) -> Result<T, JsValue> {
         result.map_err(|error| error.into().into_js(&self.shell.hooks))
+    }
+
+    fn payload(
+        &self,
+        kind: Kind,
+        args: JsValue,
+        length: usize,
+        attachments: Option<Vec<Uint8Array>>,
+    ) -> Result<Payload, JsValue> {
+        // A unit has three bytes at most.
+        let limit = self.driver.read(Manager::frame_limit).min(SAFE_FRAME_BYTES);
+        let may_be_too_large = length as u64 * 3 + ROOM_FOR_HEAD > limit;
+        let size = if may_be_too_large { self.shell.hooks.byte_length(&args) } else { length };
+        convert::payload(args, size, attachments)
+            .map_err(|error| Failure::not_encodable(kind, &error).into_js(&self.shell.hooks))
     }
 
     fn namespace(&self, kind: Kind, name: &str) -> Result<Namespace, JsValue> {

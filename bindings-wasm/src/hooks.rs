@@ -24,6 +24,8 @@ export interface Hooks {
    * sends `head + args + "]"`.
    */
   openSocket(url: string): object;
+  /** Bytes of a text in UTF-8. */
+  byteLength(text: string): number;
 }
 "#;
 
@@ -61,6 +63,8 @@ extern "C" {
     pub(crate) fn need_token(this: &Hooks, request: f64, reason: &str) -> Result<(), JsValue>;
     #[wasm_bindgen(method, structural, catch)]
     pub(crate) fn notice(this: &Hooks, notice: &JsValue) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, structural, js_name = byteLength)]
+    pub(crate) fn byte_length(this: &Hooks, text: &JsValue) -> usize;
     #[wasm_bindgen(method, structural, catch, js_name = openSocket)]
     pub(crate) fn open_socket(this: &Hooks, url: &str) -> Result<WebSocket, JsValue>;
 }

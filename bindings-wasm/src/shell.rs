@@ -2,10 +2,11 @@
 
 use std::{cell::RefCell, rc::Rc};
 
+use bytestring::ByteString;
 use nexus_core::{
     driver::web::{Application, WebSocket},
     manager::{Event, ReceivedEvent, TokenReason, TokenRequest},
-    socketio::Payload,
+    socketio::{Namespace, Payload},
 };
 use wasm_bindgen::prelude::*;
 
@@ -16,11 +17,13 @@ use crate::{channels::Channels, convert, errors::Failure, hooks::Hooks};
 pub(crate) struct Shell {
     pub(crate) hooks: Hooks,
     pub(crate) channels: RefCell<Channels>,
+    /// Of events that are emitted. The package bounds them.
+    pub(crate) names: RefCell<Vec<(Namespace, ByteString)>>,
 }
 
 impl Shell {
     pub(crate) fn new(hooks: Hooks) -> Rc<Self> {
-        Rc::new(Self { hooks, channels: RefCell::default() })
+        Rc::new(Self { hooks, channels: RefCell::default(), names: RefCell::default() })
     }
 
     fn received(&self, received: &ReceivedEvent) {

@@ -1,8 +1,10 @@
 import { type AckWaiter, cancelledUnsent, fail } from "./acks.js";
 import type { CoreClient } from "./core.js";
 import { AckError, EmitError } from "./errors.js";
+import type { Names } from "./names.js";
 import type { ManagerOptions } from "./options.js";
-import { byteLength, type Packed } from "./payload.js";
+import type { Packed } from "./payload.js";
+import { emitPacked } from "./sending.js";
 import type { Notice, QueuedMessage } from "./types.js";
 
 const DAY = 86_400_000;
@@ -82,7 +84,7 @@ export class Backlog {
   }
 
   /** Hands everything to the core, in order. `adopt` is told of each that asks for an acknowledgement. */
-  flush(client: CoreClient, adopt: (waiter: AckWaiter) => void, failed: (error: unknown) => unknown): void {
+  flush(client: CoreClient, names: Names, adopt: (waiter: AckWaiter) => void, failed: (error: unknown) => unknown): void {
     const now = performance.now();
     this.#adopted.clear();
     for (let kept = this.#kept[0]; kept !== undefined; kept = this.#kept[0]) {
@@ -92,11 +94,10 @@ export class Backlog {
       }
       this.#take(kept);
       const { packed, waiter } = kept;
-      const text = typeof packed === "string" ? packed : packed.text;
-      const attachments = typeof packed === "string" ? undefined : packed.attachments;
       const ack = Math.max(1, kept.ack - (now - kept.keptAt));
       try {
-        const result = client.emit(kept.namespace, kept.event, text, byteLength(text), attachments, false, kept.expiresAt - now, ack);
+        const name = names.of(client, kept.namespace, kept.event);
+        const result = emitPacked(client, name, packed, false, kept.expiresAt - now, ack);
         const id = Math.floor(result / 4);
         this.#adopted.set(kept.id, id);
         if (waiter) {

@@ -7,6 +7,7 @@ import { Log } from "./debug.js";
 import { type Deferred, deferred } from "./deferred.js";
 import { ClosedError, ConfigError, RealtimeError } from "./errors.js";
 import { makeHooks } from "./hooks.js";
+import { Names } from "./names.js";
 import type { EventBuffer } from "./iterator.js";
 import { Joins, notJoined } from "./joins.js";
 import { watchPage } from "./lifecycle.js";
@@ -32,6 +33,7 @@ export class Connection {
   readonly log = new Log();
   readonly channels = new Channels(this.log);
   readonly acks = new Acks();
+  readonly names = new Names();
   readonly joins = new Joins();
   readonly iterators = new Set<EventBuffer<unknown>>();
   readonly statusListeners = new Listeners<[status: ConnectionStatus, reason?: DisconnectReason]>();
@@ -189,7 +191,7 @@ export class Connection {
     this.#call(client, start.userId, start.token).then(start.resolve, start.reject);
     // Listeners have run, and may have called anything; or the call was refused.
     if (this.#start !== undefined || this.client !== client || client.userId() !== this.userId) return;
-    this.backlog.flush(client, (waiter) => this.acks.add(waiter), (error) => this.failed(error));
+    this.backlog.flush(client, this.names, (waiter) => this.acks.add(waiter), (error) => this.failed(error));
     if (this.client !== client) return;
     this.ready = client;
     if (this.options.lifecycle !== false && this.status !== "disconnected") this.#watch();
@@ -310,6 +312,7 @@ export class Connection {
     const instance = this.#instance;
     this.client = this.ready = this.#instance = undefined;
     this.channels.detach();
+    this.names.clear();
     instance?.owners.delete(this.#onPanic);
     if (client === undefined || instance === undefined) return;
     if (instance.panic !== undefined) {

@@ -18,21 +18,23 @@ export interface CoreClient {
   /** Joins the namespace. Gives the channel with which `receive` is called. */
   listen(namespace: string, event: string): number;
   unlisten(channel: number): void;
+  /** A number for the name of an event that is emitted, counted from 0. */
+  name(namespace: string, event: string): number;
+  forgetNames(): void;
   /**
-   * `args`: the text of the arguments, without brackets; `size`: its bytes. `ttl`: NaN for the default. `ack`: NaN for none,
-   * negative for the default timeout. Gives `id * 4 + outcome`.
+   * `name`: a number that {@link name} gave. `args`: the text of the arguments, without brackets; `length`: its length.
+   * `ttl`: NaN for the default. `ack`: NaN for none, negative for the default timeout. Gives `id * 4 + outcome`.
    */
   emit(
-    namespace: string,
-    event: string,
+    name: number,
     args: string,
-    size: number,
+    length: number,
     attachments: Uint8Array[] | undefined,
     volatile: boolean,
     ttl: number,
     ack: number,
   ): number;
-  reply(reply: number, args: string, size: number, attachments: Uint8Array[] | undefined): void;
+  reply(reply: number, args: string, length: number, attachments: Uint8Array[] | undefined): void;
   cancel(message: number): "unsent" | "wait" | undefined;
   queue(): QueuedMessage[];
   status(): ConnectionStatus;
@@ -58,6 +60,7 @@ export interface Hooks {
   needToken(request: number, reason: "connecting" | "rejected"): void;
   notice(notice: Notice): void;
   openSocket(url: string): Socket;
+  byteLength(text: string): number;
 }
 
 /** Arguments as they come: the values that a socket has read, or the text of a JSON array; nothing with an error. */

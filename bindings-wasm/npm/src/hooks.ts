@@ -22,6 +22,7 @@ export function makeHooks(owner: HookOwner, shared: Shared): Hooks {
   return {
     ...shared,
     error: makeError,
+    byteLength,
     receive: (channel, received, attachments, reply) => {
       let args: unknown[];
       try {
@@ -48,8 +49,8 @@ function sendReply(owner: HookOwner, reply: number, values: unknown[]): void {
   const packed = encodeReply(values);
   owner.guard(() =>
     typeof packed === "string"
-      ? owner.client?.reply(reply, packed, byteLength(packed), undefined)
-      : owner.client?.reply(reply, packed.text, byteLength(packed.text), packed.attachments),
+      ? owner.client?.reply(reply, packed, packed.length, undefined)
+      : owner.client?.reply(reply, packed.text, packed.text.length, packed.attachments),
   );
 }
 

@@ -166,12 +166,10 @@ function detach(value: unknown, key: string, attachments: Uint8Array[], depth: n
 }
 
 const encoder = new TextEncoder();
-/** A frame of this many UTF-16 units is within every limit, whatever its characters. */
-const SMALL = 341;
 
-/** Bytes of a text on the wire, or a lower bound where it is too short for that to matter. */
+/** Bytes of a text in UTF-8. */
 export function byteLength(text: string): number {
-  return text.length <= SMALL ? text.length : encoder.encode(text).byteLength;
+  return encoder.encode(text).byteLength;
 }
 
 /** Gives the values of arguments; placeholders become `ArrayBuffer`s. */

@@ -1,9 +1,10 @@
 import type { AckWaiter } from "./acks.js";
 import type { Emission } from "./backlog.js";
 import type { Connection } from "./connection.js";
+import type { CoreClient } from "./core.js";
 import { EmitError } from "./errors.js";
 import { checkNamespace } from "./joins.js";
-import { byteLength, type Packed } from "./payload.js";
+import type { Packed } from "./payload.js";
 
 const DAY = 86_400_000;
 /** Outcomes in the core's numbering. */
@@ -26,12 +27,24 @@ export function send(
     return keep(connection, { namespace, event, packed, volatile: isVolatile, ttl, ack, waiter });
   }
   try {
-    return typeof packed === "string"
-      ? client.emit(namespace, event, packed, byteLength(packed), undefined, isVolatile, ttl, ack)
-      : client.emit(namespace, event, packed.text, byteLength(packed.text), packed.attachments, isVolatile, ttl, ack);
+    return emitPacked(client, connection.names.of(client, namespace, event), packed, isVolatile, ttl, ack);
   } catch (error) {
     throw connection.failed(error);
   }
+}
+
+/** Calls the core with what was encoded. */
+export function emitPacked(
+  client: CoreClient,
+  name: number,
+  packed: string | Packed,
+  isVolatile: boolean,
+  ttl: number,
+  ack: number,
+): number {
+  return typeof packed === "string"
+    ? client.emit(name, packed, packed.length, undefined, isVolatile, ttl, ack)
+    : client.emit(name, packed.text, packed.text.length, packed.attachments, isVolatile, ttl, ack);
 }
 
 /** Milliseconds as the core takes them: what is no duration has its default. */

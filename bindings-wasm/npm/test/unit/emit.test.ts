@@ -237,3 +237,13 @@ test("a handler acknowledges with the function that follows the arguments", asyn
   client.event("chat", "ask", '["nothing"]', undefined, 4);
   assert.equal(errors.mock.calls[0]?.arguments[0], gone);
 });
+
+test("names beyond the bound have the core forget, and go on working", async () => {
+  const { manager, connected } = harness();
+  const client = await connected();
+  for (let index = 0; index <= 1000; index++) manager.emit("chat", `event ${index}`);
+  manager.emit("chat", "event 0");
+  assert.equal(client.of("forgetNames").length, 1);
+  assert.deepEqual(client.names, [["chat", "event 1000"], ["chat", "event 0"]]);
+  assert.deepEqual(client.of("emit").slice(-2).map(([, event]) => event), ["event 1000", "event 0"]);
+});

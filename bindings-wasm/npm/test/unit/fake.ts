@@ -12,6 +12,7 @@ export class FakeClient implements CoreClient {
   readonly options: Record<string, unknown>;
   readonly hooks: Hooks;
   readonly #listeners = new Map<number, { namespace: string; event: string }>();
+  readonly names: [string, string][] = [];
   readonly #queue: QueuedMessage[] = [];
   #tickets: number[] = [];
   #lastId = 0;
@@ -106,8 +107,18 @@ export class FakeClient implements CoreClient {
     this.#listeners.delete(channel);
   }
 
-  emit(namespace: string, event: string, args: string, size: number, attachments: Uint8Array[] | undefined, volatile: boolean, ttl: number, ack: number): number {
-    if ((size === 0) !== (args === "")) throw new Error("the size is not that of the arguments");
+  name(namespace: string, event: string): number {
+    return this.names.push([namespace, event]) - 1;
+  }
+
+  forgetNames(): void {
+    this.#called("forgetNames");
+    this.names.length = 0;
+  }
+
+  emit(name: number, args: string, length: number, attachments: Uint8Array[] | undefined, volatile: boolean, ttl: number, ack: number): number {
+    if (length !== args.length) throw new Error("the length is not that of the arguments");
+    const [namespace, event] = this.names[name]!;
     this.#called("emit", namespace, event, `[${args}]`, attachments, volatile, ttl, ack);
     if (FakeClient.refused.has(event)) throw FakeClient.refused.get(event);
     const id = ++this.#lastId;

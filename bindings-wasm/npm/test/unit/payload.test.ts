@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import vm from "node:vm";
 import { EmitError } from "../../src/errors.ts";
-import { args, byteLength, decode, encode, encodeArgs, type Packed } from "../../src/payload.ts";
+import { args, decode, encode, encodeArgs, type Packed } from "../../src/payload.ts";
 
 /** The list of arguments as it goes out. */
 const json = (result: string | Packed): string => {
@@ -164,13 +164,4 @@ test("what looks like a placeholder is data where there are no parts, or not tha
     { _placeholder: true, num: -1 },
     { _placeholder: true, num: "length" },
   ]);
-});
-
-test("a text that could be over a limit is counted in bytes", () => {
-  assert.equal(byteLength(""), 0);
-  for (const text of ["a".repeat(1000), "ü".repeat(1000), "🦊".repeat(1000)]) {
-    assert.equal(byteLength(text), Buffer.byteLength(text));
-  }
-  // Three bytes for each unit, and still less than any server takes.
-  assert.ok(Buffer.byteLength("\u20ac".repeat(341)) < 1024);
 });

@@ -83,7 +83,7 @@ impl Driver {
     pub fn with_manager<R>(&self, act: impl FnOnce(&mut Manager, Timestamp) -> R) -> R {
         let now = self.inner.clock.now();
         let result = act(&mut self.inner.manager.borrow_mut(), now);
-        self.inner.carry_out();
+        self.inner.carry_out(now);
         result
     }
 
@@ -108,20 +108,22 @@ impl Inner {
         }
         manager.handle_timeout(now);
         drop(manager);
-        self.carry_out();
+        self.carry_out(now);
     }
 
     fn report(self: &Rc<Self>, connection: ConnectionId, event: TransportEvent) {
         let is_over = matches!(event, TransportEvent::Closed { .. } | TransportEvent::Failed(_));
-        self.manager.borrow_mut().handle_transport(self.clock.now(), connection, event);
+        let now = self.clock.now();
+        self.manager.borrow_mut().handle_transport(now, connection, event);
         if is_over {
             self.hang_up(connection);
         }
-        self.carry_out();
+        self.carry_out(now);
     }
 
-    /// Does what the manager says until it says nothing more.
-    fn carry_out(self: &Rc<Self>) {
+    /// Does what the manager says until it says nothing more. The clock was read on the way in: reading it costs as much as
+    /// a small event, and what passes meanwhile is the application's time.
+    fn carry_out(self: &Rc<Self>, now: Timestamp) {
         if self.running.replace(true) {
             return;
         }
@@ -129,12 +131,11 @@ impl Inner {
             let output = self.manager.borrow_mut().poll_output();
             match output {
                 Some(output) => self.carry_out_one(output),
-                None if self.report_flushed() => {}
+                None if self.report_flushed(now) => {}
                 None => break,
             }
         }
         self.running.set(false);
-        let now = self.clock.now();
         let look_again =
             self.socket.borrow().as_ref().filter(|(_, socket)| socket.is_behind()).map(|_| now + LOOK_AGAIN);
         let deadline = self.manager.borrow().poll_timeout().into_iter().chain(look_again).min();
@@ -191,12 +192,12 @@ impl Inner {
     }
 
     /// Whether the manager was told that the host took frames.
-    fn report_flushed(&self) -> bool {
+    fn report_flushed(&self, now: Timestamp) -> bool {
         let flushed = self.socket.borrow().as_ref().map(|(connection, socket)| (*connection, socket.take_flushed()));
         match flushed {
             Some((connection, frames)) if frames > 0 => {
                 let event = TransportEvent::Flushed { frames };
-                self.manager.borrow_mut().handle_transport(self.clock.now(), connection, event);
+                self.manager.borrow_mut().handle_transport(now, connection, event);
                 true
             }
             _ => false,

@@ -202,10 +202,6 @@ impl Manager {
         self.link().is_some_and(|link| link.is_ready() && link.unsent_bytes() < limit)
     }
 
-    fn frame_limit(&self) -> u64 {
-        self.link().map_or(self.config.limits.frame_bytes as u64, |link| link.frame_limit)
-    }
-
     /// The caller ends the wait for an acknowledgement if this fails.
     fn write_event(
         &mut self,

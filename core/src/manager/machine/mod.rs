@@ -231,6 +231,12 @@ impl Manager {
         self.user.as_ref().map(|user| user.id.as_str())
     }
 
+    /// The largest frame that may be sent now, in bytes: the lower of [`Limits::frame_bytes`](super::Limits::frame_bytes)
+    /// and what a connected server takes.
+    pub fn frame_limit(&self) -> u64 {
+        self.link().map_or(self.config.limits.frame_bytes as u64, |link| link.frame_limit)
+    }
+
     /// Whether a namespace is joined now.
     pub fn is_joined(&self, namespace: &Namespace) -> bool {
         self.namespaces.is_joined(namespace)
