@@ -19,7 +19,8 @@ globalThis.bench = {
   /** New strings, as a socket gives them. */
   prepare(payload, count) {
     const bytes = new TextEncoder().encode(`42["m",${JSON.stringify(payloads[payload])}]`);
-    texts = Array.from({ length: count }, () => new TextDecoder().decode(bytes));
+    const decoder = new TextDecoder();
+    texts = Array.from({ length: count }, () => decoder.decode(bytes));
   },
 
   async receive(name, _payload, count) {
