@@ -92,6 +92,9 @@ pub(crate) fn config(options: &JsValue) -> Result<Config, Failure> {
     let probe = &get(options, "probe");
     set!(probe, millis: "interval" => config.probe.interval, "timeout" => config.probe.timeout);
     set!(probe, count: "window" => config.probe.window);
+    if let Some(by_namespace) = get(probe, "byNamespace").as_bool() {
+        config.probe.by_namespace = by_namespace;
+    }
 
     let limits = &get(options, "limits");
     set!(limits, count:

@@ -240,6 +240,7 @@ export class Connection {
   #watch(): void {
     this.#stopWatching ??= watchPage({
       network: (isReachable) => this.networkChanged(isReachable),
+      hidden: () => this.enterBackground(),
       shown: () => this.enterForeground(),
       suspended: () => this.guard(() => this.client?.suspend()),
     });

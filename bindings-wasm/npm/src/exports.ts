@@ -23,6 +23,7 @@ export type {
   HeartbeatOptions,
   LimitOptions,
   ManagerOptions,
+  ProbeOptions,
   QualityOptions,
   QueueOptions,
   ReconnectOptions,

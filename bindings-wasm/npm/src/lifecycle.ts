@@ -2,6 +2,8 @@
 export interface LifecycleEvents {
   /** The system has found or lost its network. */
   network(isReachable: boolean): void;
+  /** The page is not visible any more: nobody looks at its measurements. */
+  hidden(): void;
   /** The page is visible again, or was woken: the connection may be dead without anybody knowing. */
   shown(): void;
   /** The page is about to be frozen or kept for the way back, neither of which an open socket allows. */
@@ -30,7 +32,9 @@ export function watchPage(events: LifecycleEvents): () => void {
     listen(page, "resume", () => events.shown());
     listen(page, "visibilitychange", () => {
       if (page.visibilityState === "visible") events.shown();
+      else events.hidden();
     });
+    if (page.visibilityState === "hidden") events.hidden();
   }
   if (globalThis.navigator?.onLine === false) events.network(false);
   return () => controller.abort();

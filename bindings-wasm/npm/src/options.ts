@@ -30,14 +30,13 @@ export interface ManagerOptions {
   readonly queue?: QueueOptions | undefined;
   readonly quality?: QualityOptions | undefined;
   readonly heartbeat?: HeartbeatOptions | undefined;
-  /** How long a connection is kept after `enterBackground`. 0 to 1 d. @default 20_000 */
+  /** How long a connection is kept while the page is hidden, or after `enterBackground`. 0 to 1 d. @default 86_400_000 (a day) */
   readonly backgroundGrace?: number | undefined;
   /** Time for a sign of life when the connection is checked. 100 ms to 1 min. @default 5_000 */
   readonly verifyTimeout?: number | undefined;
   /** A timer that is this late means that the machine slept. 100 ms to 1 h. @default 5_000 */
   readonly sleepTolerance?: number | undefined;
-  /** How many round trips the average latency covers. 1 to 1024. @default 64 */
-  readonly latencyWindow?: number | undefined;
+  readonly probe?: ProbeOptions | undefined;
   readonly limits?: LimitOptions | undefined;
   /** Whether the page's events (`online`, `visibilitychange`, `pagehide`, …) are heeded, where there are such. @default true */
   readonly lifecycle?: boolean | undefined;
@@ -90,6 +89,18 @@ export interface QualityOptions {
   readonly fair?: number | undefined;
 }
 
+/** How the round trip is measured. */
+export interface ProbeOptions {
+  /** Time between measurements at quality good; longer when it is better, shorter when it is worse. 1 s to 1 h. @default 10_000 */
+  readonly interval?: number | undefined;
+  /** An answer after this time counts as lost. 100 ms to 1 min. @default 5_000 */
+  readonly timeout?: number | undefined;
+  /** How many round trips the average latency covers. 1 to 1024. @default 64 */
+  readonly window?: number | undefined;
+  /** Whether the server is asked for a namespace that it does not have, which it refuses at once. Otherwise acknowledgements have to do. @default true */
+  readonly byNamespace?: boolean | undefined;
+}
+
 /** Bounds for the heartbeat that a server announces. */
 export interface HeartbeatOptions {
   /** At least 10 ms. @default 100 */
@@ -125,7 +136,7 @@ export interface LimitOptions {
 }
 
 const RESERVED_AUTH = ["token", "userId", "pid", "offset", "nx"];
-const GROUPS = ["reconnect", "queue", "quality", "heartbeat", "limits"] as const;
+const GROUPS = ["reconnect", "queue", "quality", "heartbeat", "probe", "limits"] as const;
 const NOT_NUMBERS = ["url", "path", "query", "auth", "primaryNamespace", "rejoinAfterServerDisconnect", "lifecycle", "WebSocket", ...GROUPS];
 
 /** Refuses what can be refused without a connection. */
@@ -137,7 +148,7 @@ export function checkOptions(options: ManagerOptions): void {
     }
   }
   checkNumbers("", options as Record<string, unknown>, NOT_NUMBERS);
-  for (const group of GROUPS) checkNumbers(`${group}.`, (options[group] ?? {}) as Record<string, unknown>, ["overflow"]);
+  for (const group of GROUPS) checkNumbers(`${group}.`, (options[group] ?? {}) as Record<string, unknown>, ["overflow", "byNamespace"]);
   const overflow = options.queue?.overflow;
   if (overflow !== undefined && overflow !== "reject-new" && overflow !== "drop-oldest") throw invalid("queue.overflow");
   if (options.WebSocket !== undefined && typeof options.WebSocket !== "function") throw invalid("WebSocket");

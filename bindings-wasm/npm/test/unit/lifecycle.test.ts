@@ -45,7 +45,7 @@ test("the page's events reach the core as what they mean", async () => {
   expect(["networkChanged", true]);
   page.visibilityState = "hidden";
   fire(page, "visibilitychange");
-  expect();
+  expect(["enterBackground"]);
   page.visibilityState = "visible";
   fire(page, "visibilitychange");
   expect(["enterForeground"]);
