@@ -1,4 +1,4 @@
-use std::{borrow::Borrow, fmt};
+use std::{cmp::Ordering, fmt};
 
 /// Dead slots that are left alone however few entries there are.
 const SPARE: usize = 32;
@@ -123,44 +123,48 @@ impl<K: Ord, V> SortedMap<K, V> {
         slot
     }
 
-    pub(crate) fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
-    where
-        K: Borrow<Q>,
-    {
-        self.search(key).ok().and_then(|index| self.remove_at(index))
+    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
+        self.remove_by(|other| other.cmp(key))
     }
 
-    pub(crate) fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
-    where
-        K: Borrow<Q>,
-    {
-        self.slots.get(self.search(key).ok()?)?.1.as_ref()
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+        self.get_by(|other| other.cmp(key))
     }
 
-    pub(crate) fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
-    where
-        K: Borrow<Q>,
-    {
-        let index = self.search(key).ok()?;
-        self.slots.get_mut(index)?.1.as_mut()
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.get_mut_by(|other| other.cmp(key))
     }
 
-    pub(crate) fn contains_key<Q: Ord + ?Sized>(&self, key: &Q) -> bool
-    where
-        K: Borrow<Q>,
-    {
+    pub(crate) fn contains_key(&self, key: &K) -> bool {
         self.get(key).is_some()
     }
 
+    fn search(&self, key: &K) -> Result<usize, usize> {
+        self.search_by(|other| other.cmp(key))
+    }
+}
+
+/// For keys that are there in parts only: `order` says how a key stands to them.
+impl<K, V> SortedMap<K, V> {
+    pub(crate) fn remove_by(&mut self, order: impl Fn(&K) -> Ordering) -> Option<V> {
+        self.search_by(order).ok().and_then(|index| self.remove_at(index))
+    }
+
+    pub(crate) fn get_by(&self, order: impl Fn(&K) -> Ordering) -> Option<&V> {
+        self.slots.get(self.search_by(order).ok()?)?.1.as_ref()
+    }
+
+    pub(crate) fn get_mut_by(&mut self, order: impl Fn(&K) -> Ordering) -> Option<&mut V> {
+        let index = self.search_by(order).ok()?;
+        self.slots.get_mut(index)?.1.as_mut()
+    }
+
     /// The slot with this key, dead or alive, or where it would stand.
-    fn search<Q: Ord + ?Sized>(&self, key: &Q) -> Result<usize, usize>
-    where
-        K: Borrow<Q>,
-    {
-        if self.slots.last().is_none_or(|(last, _)| last.borrow() < key) {
+    fn search_by(&self, order: impl Fn(&K) -> Ordering) -> Result<usize, usize> {
+        if self.slots.last().is_none_or(|(last, _)| order(last).is_lt()) {
             return Err(self.slots.len());
         }
-        self.slots.binary_search_by(|(other, _)| other.borrow().cmp(key))
+        self.slots.binary_search_by(|(key, _)| order(key))
     }
 }
 

@@ -56,8 +56,12 @@ pub(crate) fn scaled(duration: Duration, factor: f64) -> Duration {
 }
 
 impl From<Duration> for Timestamp {
+    // Small where it is called from: it is called from everywhere.
+    #[cfg_attr(target_family = "wasm", inline(never))]
     fn from(since_start: Duration) -> Self {
-        Self(u64::try_from(since_start.as_nanos()).unwrap_or(u64::MAX))
+        const NANOS_PER_SEC: u64 = 1_000_000_000;
+        let (secs, nanos) = (since_start.as_secs(), u64::from(since_start.subsec_nanos()));
+        if secs > u64::MAX / NANOS_PER_SEC { Self::MAX } else { Self((secs * NANOS_PER_SEC).saturating_add(nanos)) }
     }
 }
 

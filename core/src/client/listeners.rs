@@ -1,4 +1,4 @@
-use std::mem;
+use std::{cmp::Ordering, mem};
 
 use bytestring::ByteString;
 
@@ -11,11 +11,14 @@ use crate::{socketio::Namespace, sorted::SortedMap};
 #[derive(Debug)]
 pub struct Listeners<E, S, Q> {
     last_id: u64,
-    events: SortedMap<Namespace, SortedMap<ByteString, ListenerList<E>>>,
+    events: SortedMap<Listened, ListenerList<E>>,
     event_count: usize,
     status: ListenerList<S>,
     quality: ListenerList<Q>,
 }
+
+/// What is listened to.
+type Listened = (Namespace, ByteString);
 
 /// Names one listener to an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +66,7 @@ impl<E, S, Q> Listeners<E, S, Q> {
 
     /// Takes one listener off. Handlers are handed back, so that the caller can drop them where that is safe.
     pub fn off(&mut self, key: &EventKey) -> Option<E> {
-        let handler = self.events.get_mut(&key.namespace)?.get_mut(&key.event)?.remove(key.id)?;
+        let handler = self.list_mut(&key.namespace, &key.event)?.remove(key.id)?;
         self.event_count -= 1;
         self.prune(&key.namespace, &key.event);
         Some(handler)
@@ -71,7 +74,7 @@ impl<E, S, Q> Listeners<E, S, Q> {
 
     /// Takes those listeners to an event off that match: on platforms where a handler is known by its identity.
     pub fn off_matching(&mut self, namespace: &Namespace, event: &str, matches: impl FnMut(&E) -> bool) -> Vec<E> {
-        let Some(list) = self.events.get_mut(namespace).and_then(|events| events.get_mut(event)) else {
+        let Some(list) = self.list_mut(namespace, event) else {
             return Vec::new();
         };
         let removed = list.remove_matching(matches);
@@ -90,7 +93,7 @@ impl<E, S, Q> Listeners<E, S, Q> {
     where
         E: Clone,
     {
-        let Some(list) = self.events.get_mut(namespace).and_then(|events| events.get_mut(event)) else {
+        let Some(list) = self.list_mut(namespace, event) else {
             return Targets::new();
         };
         let targets = list.targets();
@@ -104,12 +107,12 @@ impl<E, S, Q> Listeners<E, S, Q> {
 
     /// Whether anybody listens to an event.
     pub fn has_listeners(&self, namespace: &Namespace, event: &str) -> bool {
-        self.events.get(namespace).is_some_and(|events| events.contains_key(event))
+        self.events.get_by(order(namespace, event)).is_some()
     }
 
     /// All handlers of events, in the order of namespaces and names.
     pub fn events(&self) -> impl Iterator<Item = &E> {
-        self.events.values().flat_map(SortedMap::values).flat_map(ListenerList::iter)
+        self.events.values().flat_map(ListenerList::iter)
     }
 
     /// Listens to the status.
@@ -157,22 +160,26 @@ impl<E, S, Q> Listeners<E, S, Q> {
     fn add(&mut self, namespace: Namespace, event: ByteString, once: bool, handler: E) -> EventKey {
         self.last_id += 1;
         let id = ListenerId::from_u64(self.last_id);
-        let events = self.events.or_default(namespace.clone());
-        events.or_default(event.clone()).insert(id, once, handler);
+        self.events.or_default((namespace.clone(), event.clone())).insert(id, once, handler);
         self.event_count += 1;
         EventKey { namespace, event, id }
     }
 
     /// Forgets an event to which nobody listens.
     fn prune(&mut self, namespace: &Namespace, event: &str) {
-        let Some(events) = self.events.get_mut(namespace) else { return };
-        if events.get(event).is_some_and(ListenerList::is_empty) {
-            events.remove(event);
-        }
-        if events.is_empty() {
-            self.events.remove(namespace);
+        if self.events.get_by(order(namespace, event)).is_some_and(ListenerList::is_empty) {
+            self.events.remove_by(order(namespace, event));
         }
     }
+
+    fn list_mut(&mut self, namespace: &Namespace, event: &str) -> Option<&mut ListenerList<E>> {
+        self.events.get_mut_by(order(namespace, event))
+    }
+}
+
+/// How what is listened to stands to this event.
+fn order(namespace: &Namespace, event: &str) -> impl Fn(&Listened) -> Ordering {
+    move |(other, name)| other.cmp(namespace).then_with(|| (**name).cmp(event))
 }
 
 #[cfg(test)]

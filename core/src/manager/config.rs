@@ -107,25 +107,24 @@ impl Config {
 
     /// Brings every value within its documented bounds, so that nothing further in has to check.
     pub(super) fn clamped(mut self) -> Self {
-        let clamp = |value: &mut Duration, min: Duration, max: Duration| *value = (*value).clamp(min, max);
-        for timeout in [
-            &mut self.open_timeout,
-            &mut self.authentication_timeout,
-            &mut self.token_timeout,
-            &mut self.attachment_timeout,
+        for (value, min, max) in [
+            (&mut self.open_timeout, &MIN_TIMEOUT, &FIVE_MINUTES),
+            (&mut self.authentication_timeout, &MIN_TIMEOUT, &FIVE_MINUTES),
+            (&mut self.token_timeout, &MIN_TIMEOUT, &FIVE_MINUTES),
+            (&mut self.attachment_timeout, &MIN_TIMEOUT, &FIVE_MINUTES),
+            (&mut self.connect_timeout, &MIN_TIMEOUT, &HOUR),
+            (&mut self.ack_timeout, &MILLISECOND, &DAY),
+            (&mut self.background_grace, &Duration::ZERO, &DAY),
+            (&mut self.verify_timeout, &MIN_TIMEOUT, &MINUTE),
+            (&mut self.sleep_tolerance, &MIN_TIMEOUT, &HOUR),
+            (&mut self.outbox.ttl, &MILLISECOND, &MAX_TTL),
+            (&mut self.probe.interval, &MIN_PROBE_INTERVAL, &HOUR),
+            (&mut self.probe.timeout, &MIN_TIMEOUT, &MINUTE),
         ] {
-            clamp(timeout, MIN_TIMEOUT, FIVE_MINUTES);
+            *value = (*value).clamp(*min, *max);
         }
-        clamp(&mut self.connect_timeout, MIN_TIMEOUT, HOUR);
-        clamp(&mut self.ack_timeout, MILLISECOND, DAY);
-        clamp(&mut self.background_grace, Duration::ZERO, DAY);
-        clamp(&mut self.verify_timeout, MIN_TIMEOUT, MINUTE);
-        clamp(&mut self.sleep_tolerance, MIN_TIMEOUT, HOUR);
-        clamp(&mut self.outbox.ttl, MILLISECOND, MAX_TTL);
         self.reconnect = self.reconnect.clamped();
         self.heartbeat = self.heartbeat.clamped();
-        clamp(&mut self.probe.interval, MIN_PROBE_INTERVAL, HOUR);
-        clamp(&mut self.probe.timeout, MIN_TIMEOUT, MINUTE);
         self.probe.window = self.probe.window.clamp(1, 1024);
         self.limits = self.limits.clamped();
         self
