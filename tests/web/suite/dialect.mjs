@@ -11,6 +11,8 @@ function application({ user }) {
     /** An event that asks for nothing, and comes back. */
     event: "NEW_MESSAGE",
     echo: "MESSAGE_SENT",
+    // Three events go to the sender for each: more at a time make it a slow consumer, which is disconnected.
+    burst: 500,
     send: (manager, value, options) => manager.emit("messaging", "NEW_MESSAGE", draft(value), options),
     /** What came back: numbers of numbers. */
     read: (message) => (/^\d+$/.test(message.content) ? Number(message.content) : message.content),
@@ -32,6 +34,7 @@ function testEvents() {
     namespace: "messaging",
     event: "echo",
     echo: "echo",
+    burst: 10_000,
     send: (manager, value, options) => manager.emit("messaging", "echo", value, options),
     read: (value) => value,
     request: (manager, value, options) => manager.emitWithAck("messaging", "echo", value, options),
