@@ -24,6 +24,8 @@ export interface Hooks {
    * sends `head + args + "]"`.
    */
   openSocket(url: string): object;
+  setTimeout(callback: () => void, delay: number): unknown;
+  clearTimeout(timeout: unknown): void;
   /** Bytes of a text in UTF-8. */
   byteLength(text: string): number;
 }
@@ -63,6 +65,10 @@ extern "C" {
     pub(crate) fn need_token(this: &Hooks, request: f64, reason: &str) -> Result<(), JsValue>;
     #[wasm_bindgen(method, structural, catch)]
     pub(crate) fn notice(this: &Hooks, notice: &JsValue) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, structural, js_name = setTimeout)]
+    pub(crate) fn set_timeout(this: &Hooks, callback: &JsValue, delay: f64) -> JsValue;
+    #[wasm_bindgen(method, structural, js_name = clearTimeout)]
+    pub(crate) fn clear_timeout(this: &Hooks, timeout: &JsValue);
     #[wasm_bindgen(method, structural, js_name = byteLength)]
     pub(crate) fn byte_length(this: &Hooks, text: &JsValue) -> usize;
     #[wasm_bindgen(method, structural, catch, js_name = openSocket)]

@@ -92,4 +92,12 @@ impl Application for Shell {
     fn open_socket(&self, url: &str) -> Result<WebSocket, JsValue> {
         self.hooks.open_socket(url)
     }
+
+    fn set_timeout(&self, callback: &JsValue, delay: f64) -> JsValue {
+        self.hooks.set_timeout(callback, delay)
+    }
+
+    fn clear_timeout(&self, timeout: &JsValue) {
+        self.hooks.clear_timeout(timeout);
+    }
 }

@@ -64,7 +64,6 @@ export class Channels {
 
   /** Gives what removes it. The namespace's name is normalized. */
   add(namespace: string, event: string, handler: Handler, options: ListenOptions = {}): () => void {
-    if (typeof handler !== "function") throw new TypeError("the handler is not a function");
     const { signal, once = false } = options;
     if (signal?.aborted) return () => {};
     const channel = this.#channel(namespace, event);

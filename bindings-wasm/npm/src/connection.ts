@@ -17,6 +17,8 @@ import { socketClass, Sockets } from "./sockets.js";
 import { Tickets } from "./tickets.js";
 import type { ConnectionQuality, ConnectionStatus, DisconnectReason, Notice, TokenProvider } from "./types.js";
 
+type Timer = ReturnType<typeof setTimeout>;
+
 /** A call of `connect` that waits for the WebAssembly part. Calls for the same user share it. */
 interface Start extends Deferred {
   readonly userId: string;
@@ -61,6 +63,8 @@ export class Connection {
   #instance: Instance | undefined;
   #start: Start | undefined;
   #stopWatching: (() => void) | undefined;
+  /** The core has one at a time. */
+  #timer: Timer | undefined;
   #isBackground = false;
   #isReachable = true;
 
@@ -157,6 +161,8 @@ export class Connection {
 
   /** Calls the core; a panic ends the manager, and is thrown as such. */
   guard<T>(call: () => T): T {
+    const panic = this.#instance?.panic;
+    if (panic !== undefined) throw panic;
     try {
       return call();
     } catch (error) {
@@ -164,13 +170,20 @@ export class Connection {
     }
   }
 
-  /** What a throw of the core means. Traps mean that it has panicked. */
+  /** What a throw of the core means: one that is not its own has torn through its frames, and left it who knows how. */
   failed(error: unknown): unknown {
     if (error instanceof RealtimeError || this.#instance === undefined) return error;
-    if (this.#instance.panic !== undefined) return this.#instance.panic;
-    const isTrap = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
-    return isTrap ? this.#instance.kill(error.message) : error;
+    return this.#instance.panic ?? this.#instance.kill(error instanceof Error ? error.message : String(error));
   }
+
+  /** Calls back into the core, where nobody waits for what it throws. */
+  readonly #callBack = (call: () => void): void => {
+    try {
+      this.guard(call);
+    } catch {
+      // The panic is told to the application as the end of the manager.
+    }
+  };
 
   async #run(start: Start): Promise<void> {
     try {
@@ -253,7 +266,9 @@ export class Connection {
       status: (status, reason) => this.#setStatus(status, reason),
       quality: (quality) => this.#setQuality(quality),
       notice: (notice) => this.#onNotice(notice),
-      openSocket: (url) => this.#sockets.open(socketClass(this.options)!, url),
+      openSocket: (url) => this.#sockets.open(socketClass(this.options)!, url, (error) => this.failed(error)),
+      setTimeout: (callback, delay) => (this.#timer = setTimeout(this.#callBack, delay, callback)),
+      clearTimeout: (timeout) => clearTimeout(timeout as Timer | undefined),
     });
   }
 
@@ -303,7 +318,8 @@ export class Connection {
       this.joins.failAll(error);
       for (const iterator of [...this.iterators]) iterator.finish(error instanceof ClosedError ? undefined : error);
       this.#setQuality("offline");
-      this.#setStatus("disconnected", { code: "panicked", message: error.message });
+      const code = error instanceof ClosedError ? "io client disconnect" : "panicked";
+      this.#setStatus("disconnected", { code, message: error.message });
     };
   }
 
@@ -317,6 +333,7 @@ export class Connection {
     instance?.owners.delete(this.#onPanic);
     if (client === undefined || instance === undefined) return;
     if (instance.panic !== undefined) {
+      clearTimeout(this.#timer);
       this.#sockets.abandon();
       return;
     }
@@ -327,7 +344,11 @@ export class Connection {
     }
     // Not now: one of its calls may be on the stack.
     queueMicrotask(() => {
-      if (instance.panic === undefined) client.free();
+      try {
+        if (instance.panic === undefined) client.free();
+      } catch (error) {
+        instance.kill(String(error));
+      }
     });
   }
 }

@@ -60,6 +60,8 @@ export interface Hooks {
   needToken(request: number, reason: "connecting" | "rejected"): void;
   notice(notice: Notice): void;
   openSocket(url: string): Socket;
+  setTimeout(callback: () => void, delay: number): unknown;
+  clearTimeout(timeout: unknown): void;
   byteLength(text: string): number;
 }
 
@@ -73,9 +75,9 @@ export interface Instance {
   readonly Client: CoreClientClass;
   /** Set when it has panicked: nothing of it may be called any more. */
   readonly panic: PanickedError | undefined;
-  /** Each ends itself at once in a panic, without calling anybody, and gives what tells of it. */
+  /** Each ends itself in a panic, without calling anybody, and gives what tells of it. */
   readonly owners: Set<(error: PanickedError) => () => void>;
-  /** Declares it dead. */
+  /** Declares it dead, at once; its owners end in a microtask. */
   kill(message: string): PanickedError;
 }
 

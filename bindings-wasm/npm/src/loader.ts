@@ -40,15 +40,17 @@ class LiveInstance implements Instance {
 
   kill(message: string): PanickedError {
     if (this.panic === undefined) {
-      const panic = (this.panic = new PanickedError(`the realtime client has panicked: ${message}`));
-      const tell = [...this.owners].map((end) => end(panic));
-      this.owners.clear();
-      // The panic is still on the stack, below whatever an application would do now.
-      queueMicrotask(() => {
-        for (const each of tell) each();
-      });
+      this.panic = new PanickedError(`the realtime client has panicked: ${message}`);
+      // The stack may be at its end, and what panicked is still on it, below whatever an application would do now.
+      queueMicrotask(() => this.#end(this.panic!));
     }
     return this.panic;
+  }
+
+  #end(panic: PanickedError): void {
+    const tell = [...this.owners].map((end) => end(panic));
+    this.owners.clear();
+    for (const each of tell) each();
   }
 }
 

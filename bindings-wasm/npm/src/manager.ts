@@ -66,6 +66,7 @@ class RealtimeManager implements Manager<AnyEvents, AnyEvents> {
   on(namespace: string, event: string, handler: Handler, options?: ListenOptions): Unsubscribe {
     const connection = this.#connection;
     connection.check();
+    if (typeof handler !== "function") throw new TypeError("the handler is not a function");
     const name = namespaceName(namespace);
     checkNamespace(name);
     const remove = connection.guard(() => connection.channels.add(name, event, handler, options));

@@ -6,8 +6,8 @@ export function socketClass(options: ManagerOptions): WebSocketConstructor | und
 }
 
 /** What the core sets and calls of a socket. */
-type OnMessage = ((event: { readonly data: unknown }) => void) | null;
-type OnEvent = ((head: string, args: unknown[], length: number) => void) | null;
+type Handler<E> = ((event: E) => void) | null | undefined;
+type OnEvent = ((head: string, args: unknown[], length: number) => void) | null | undefined;
 
 /** What a packet has at most for its arguments to be read on this side: the core's own limit, and the event's name. */
 const MAX_VALUES = 257;
@@ -21,34 +21,31 @@ const [QUOTE, SLASH, BRACKET] = [34, 47, 91];
  * sent in one go leaves in one microtask, so that an emit is cheap where it stands.
  */
 export class Socket {
-  onmessage: OnMessage = null;
-  onevent: OnEvent = null;
+  onopen: Handler<Event>;
+  onmessage: Handler<MessageEvent>;
+  onevent: OnEvent;
+  onclose: Handler<CloseEvent>;
+  onerror: Handler<Event>;
   readonly #raw: WebSocket;
+  readonly #failed: (error: unknown) => void;
   #waiting: (string | Uint8Array)[] = [];
   #waitingSize = 0;
 
-  constructor(raw: WebSocket) {
+  /** `failed` is told what the core throws, which happens when it panics. */
+  constructor(raw: WebSocket, failed: (error: unknown) => void) {
     this.#raw = raw;
+    this.#failed = failed;
+    raw.onopen = (event) => this.#tell(this.onopen, event);
+    raw.onclose = (event) => this.#tell(this.onclose, event);
+    raw.onerror = (event) => this.#tell(this.onerror, event);
     raw.onmessage = (event) => {
-      const { data } = event as { data: unknown };
-      if (typeof data !== "string" || !this.#receive(data)) this.onmessage?.(event);
+      const data = event.data as unknown;
+      if (typeof data !== "string" || !this.#receive(data)) this.#tell(this.onmessage, event);
     };
   }
 
   set binaryType(type: BinaryType) {
     this.#raw.binaryType = type;
-  }
-
-  set onopen(handler: WebSocket["onopen"]) {
-    this.#raw.onopen = handler;
-  }
-
-  set onclose(handler: WebSocket["onclose"]) {
-    this.#raw.onclose = handler;
-  }
-
-  set onerror(handler: WebSocket["onerror"]) {
-    this.#raw.onerror = handler;
   }
 
   get bufferedAmount(): number {
@@ -79,7 +76,7 @@ export class Socket {
 
   /** Reads an event or acknowledgement without binary parts. What is anything else, or not right, is the core's. */
   #receive(text: string): boolean {
-    if (this.onevent === null || text.charCodeAt(0) !== DIGIT_4) return false;
+    if (this.onevent == null || text.charCodeAt(0) !== DIGIT_4) return false;
     const type = text.charCodeAt(1);
     if (type !== DIGIT_2 && type !== DIGIT_3) return false;
     let start = 2;
@@ -104,8 +101,20 @@ export class Socket {
     }
     if (values.length > MAX_VALUES) return false;
     if (type === DIGIT_2) values.shift();
-    this.onevent(`${text.slice(0, end)}]`, values, text.length);
+    try {
+      this.onevent(`${text.slice(0, end)}]`, values, text.length);
+    } catch (error) {
+      this.#failed(error);
+    }
     return true;
+  }
+
+  #tell<E>(handler: Handler<E>, event: E): void {
+    try {
+      handler?.(event);
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 }
 
@@ -117,13 +126,13 @@ function isDigit(code: number): boolean {
 export class Sockets {
   readonly #open = new Set<WebSocket>();
 
-  open(constructor: WebSocketConstructor, url: string): Socket {
+  open(constructor: WebSocketConstructor, url: string, failed: (error: unknown) => void): Socket {
     const raw = new constructor(url) as WebSocket;
     this.#open.add(raw);
     raw.addEventListener("close", () => this.#open.delete(raw));
     // A socket of `ws` that is closed while it opens fails, and throws what nobody listens to.
     raw.addEventListener("error", () => {});
-    return new Socket(raw);
+    return new Socket(raw, failed);
   }
 
   /** Closes all, and calls nothing of theirs any more. */

@@ -15,14 +15,15 @@ class Raw {
   close = (): void => void (this.isClosed = true);
 }
 
-function open(): { raw: Raw; socket: Socket; frames: unknown[]; events: unknown[] } {
+function open(): { raw: Raw; socket: Socket; frames: unknown[]; events: unknown[]; failures: unknown[] } {
   const raw = new Raw();
-  const socket = new Socket(raw as unknown as WebSocket);
+  const failures: unknown[] = [];
+  const socket = new Socket(raw as unknown as WebSocket, (error) => failures.push(error));
   const frames: unknown[] = [];
   const events: unknown[] = [];
   socket.onmessage = ({ data }) => frames.push(data);
   socket.onevent = (head, args, length) => events.push([head, args, length]);
-  return { raw, socket, frames, events };
+  return { raw, socket, frames, events, failures };
 }
 
 test("events and acknowledgements are read on this side", () => {
@@ -84,9 +85,21 @@ test("what is sent in one go leaves in order in one microtask, and counts as buf
 test("closing sends what waits first, and nothing is heard any more", () => {
   const { raw, socket, frames } = open();
   socket.send("41");
-  socket.onmessage = socket.onevent = null;
+  socket.onmessage = socket.onevent = undefined;
   socket.close();
   assert.deepEqual([raw.sent, raw.isClosed], [["41"], true]);
   raw.onmessage!({ data: '42["e"]' });
   assert.deepEqual(frames, []);
+});
+
+test("what the core throws is told, and not left to the platform", () => {
+  const { raw, socket, failures } = open();
+  const trap = new WebAssembly.RuntimeError("unreachable");
+  socket.onevent = socket.onmessage = socket.onclose = () => {
+    throw trap;
+  };
+  raw.onmessage!({ data: '42["e"]' });
+  raw.onmessage!({ data: "2" });
+  (raw.onclose as (event: unknown) => void)({});
+  assert.deepEqual(failures, [trap, trap, trap]);
 });

@@ -10,7 +10,7 @@ use wasm_bindgen::JsValue;
 use super::{
     clock::Clock,
     socket::{Socket, WebSocket, text_of},
-    timer::Timer,
+    timer::{self, Timer},
 };
 use crate::{
     manager::{
@@ -37,6 +37,16 @@ pub trait Application {
     /// What the constructor throws, or says of there being none.
     fn open_socket(&self, url: &str) -> Result<WebSocket, JsValue> {
         WebSocket::new(url)
+    }
+
+    /// Has a function called after so many milliseconds; gives what names the call. Default: the host's `setTimeout`.
+    fn set_timeout(&self, callback: &JsValue, delay: f64) -> JsValue {
+        timer::set_timeout(callback, delay)
+    }
+
+    /// Ends that. Default: the host's `clearTimeout`.
+    fn clear_timeout(&self, timeout: &JsValue) {
+        timer::clear_timeout(timeout);
     }
 }
 
@@ -139,7 +149,7 @@ impl Inner {
         let look_again =
             self.socket.borrow().as_ref().filter(|(_, socket)| socket.is_behind()).map(|_| now + LOOK_AGAIN);
         let deadline = self.manager.borrow().poll_timeout().into_iter().chain(look_again).min();
-        self.timer.arm(deadline, now);
+        self.timer.arm(deadline, now, &*self.application);
     }
 
     fn carry_out_one(self: &Rc<Self>, output: Output) {
@@ -202,6 +212,12 @@ impl Inner {
             }
             _ => false,
         }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.timer.arm(None, Timestamp::ZERO, &*self.application);
     }
 }
 

@@ -2,6 +2,7 @@ use std::cell::RefCell;
 
 use wasm_bindgen::prelude::*;
 
+use super::driver::Application;
 use crate::time::Timestamp;
 
 /// The longest delay that hosts take, in milliseconds; they fire at once beyond it.
@@ -9,10 +10,11 @@ const MAX_DELAY_MS: u64 = i32::MAX as u64;
 
 #[wasm_bindgen]
 extern "C" {
+    /// The host's `setTimeout`, with its delay in milliseconds.
     #[wasm_bindgen(js_name = setTimeout)]
-    fn set_timeout(callback: &Closure<dyn Fn()>, delay: f64) -> JsValue;
+    pub(super) fn set_timeout(callback: &JsValue, delay: f64) -> JsValue;
     #[wasm_bindgen(js_name = clearTimeout)]
-    fn clear_timeout(timeout: &JsValue);
+    pub(super) fn clear_timeout(timeout: &JsValue);
 }
 
 /// The one timer of a driver.
@@ -37,7 +39,7 @@ impl Timer {
     }
 
     /// Sees to it that the callback is called at the deadline at the latest, or not at all.
-    pub(super) fn arm(&self, deadline: Option<Timestamp>, now: Timestamp) {
+    pub(super) fn arm(&self, deadline: Option<Timestamp>, now: Timestamp, host: &dyn Application) {
         let mut set = self.set.borrow_mut();
         match (&*set, deadline) {
             (None, None) => return,
@@ -45,26 +47,18 @@ impl Timer {
             _ => {}
         }
         if let Some(set) = set.take() {
-            clear_timeout(&set.timeout);
+            host.clear_timeout(&set.timeout);
         }
         if let Some(deadline) = deadline {
             // Rounded up: hosts count whole milliseconds, and one that is early would have to be set again.
             let delay = (deadline.saturating_since(now).as_micros().div_ceil(1000) as u64).min(MAX_DELAY_MS);
             let fires_at = now + std::time::Duration::from_millis(delay);
-            *set = Some(Set { timeout: set_timeout(&self.callback, delay as f64), fires_at });
+            *set = Some(Set { timeout: host.set_timeout(self.callback.as_ref(), delay as f64), fires_at });
         }
     }
 
     /// To be called when the callback was.
     pub(super) fn fired(&self) {
         self.set.take();
-    }
-}
-
-impl Drop for Timer {
-    fn drop(&mut self) {
-        if let Some(set) = self.set.take() {
-            clear_timeout(&set.timeout);
-        }
     }
 }
