@@ -7,6 +7,8 @@ import { large, small } from "./payloads.js";
 
 const clients = { nexus, socketio };
 const payloads = { small, large };
+/** Emits in one go: as many as no client takes for too many. */
+const BATCH = { small: 1_000, large: 10 };
 const opened = {};
 let texts = [];
 
@@ -39,10 +41,12 @@ globalThis.bench = {
 
   async emit(name, payload, count) {
     const { client, socket } = opened[name];
-    const goal = socket.sent + count;
-    for (let index = 0; index < count; index++) client.emit("sink", payloads[payload]);
-    // Some send later.
-    while (socket.sent < goal) await new Promise((resolve) => setTimeout(resolve));
+    for (let goal = socket.sent, left = count; left > 0; left -= BATCH[payload]) {
+      goal += BATCH[payload];
+      for (let index = 0; index < BATCH[payload]; index++) client.emit("sink", payloads[payload]);
+      // Some send later.
+      while (socket.sent < goal) await new Promise((resolve) => setTimeout(resolve));
+    }
   },
 
   async ask(name, _payload, count) {
