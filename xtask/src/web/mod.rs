@@ -6,6 +6,7 @@
 
 mod stamp;
 
+use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -141,6 +142,7 @@ impl Web {
         println!("==> building the WebAssembly");
         let mut command =
             self.wasm.cargo(context, &["build", "--locked", "--package", "nexus-wasm", "--profile", "wasm"]);
+        command.env("CARGO_ENCODED_RUSTFLAGS", no_paths(context.root(), &sources()).join("\u{1f}"));
         context.children().run("cargo build", &mut command)?;
         Ok(context.target().join(self.wasm.folder()).join("wasm/nexus_wasm.wasm"))
     }
@@ -151,6 +153,21 @@ impl Web {
         command.current_dir(folder).env("PATH", &self.path);
         command
     }
+}
+
+/// The folders where cargo keeps the sources of dependencies. There are some: this program has dependencies, too.
+fn sources() -> Vec<PathBuf> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| env::home_dir().map(|home| home.join(".cargo")));
+    let folders = home.and_then(|home| home.join("registry/src").read_dir().ok());
+    folders.into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+/// Flags that keep this machine's paths out of the module: they would be published with it, and no two builds alike.
+fn no_paths(root: &Path, sources: &[PathBuf]) -> Vec<String> {
+    let mut folders: Vec<_> = sources.iter().map(PathBuf::as_path).chain([root]).collect();
+    folders.sort_unstable();
+    folders.iter().map(|folder| format!("--remap-path-prefix={}=", folder.display())).collect()
 }
 
 /// Writes the JavaScript and the declarations around the WebAssembly.
@@ -175,6 +192,12 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_of_the_machine_are_cut_off() {
+        let flags = no_paths(Path::new("/n"), &[PathBuf::from("/c/registry/src/index-1f")]);
+        assert_eq!(flags, ["--remap-path-prefix=/c/registry/src/index-1f=", "--remap-path-prefix=/n="]);
+    }
 
     #[test]
     fn sizes_read_well() {
