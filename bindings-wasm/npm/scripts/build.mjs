@@ -71,9 +71,21 @@ async function bundle() {
     external: ["react"],
     banner: { js: '"use client";' },
   });
+  for (const name of ["index.js", "slim.js"]) markPure(join(dist, name));
   const outputs = { ...client.metafile.outputs, ...react.metafile.outputs };
   for (const name of Object.keys(outputs).filter((output) => output.endsWith(".map"))) dropInlinedSource(join(root, name));
   return outputs;
+}
+
+/**
+ * Says that the manager made at import has no effect, so that bundlers of applications that want something else alone
+ * drop it, and the WebAssembly with it. The comment in the source does not outlive minifying.
+ */
+function markPure(path) {
+  const text = readFileSync(path, "utf8");
+  const marked = text.replace(/=([\w$]+\(\);export ?\{)/, "=/* @__PURE__ */$1");
+  if (marked === text) throw new Error(`${path} makes no manager where one was expected`);
+  writeFileSync(path, marked);
 }
 
 /** Gives `nexus:wasm`. */
