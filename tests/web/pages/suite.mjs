@@ -7,9 +7,5 @@ import { Environment } from "../suite/environment.mjs";
 globalThis.runCase = async (name, facts) => {
   const { run } = cases.find((each) => each.name === name);
   const environment = new Environment(lib, facts, (control, args) => globalThis.outside(facts.user, control, args), {});
-  try {
-    await run(environment);
-  } finally {
-    await environment.end();
-  }
+  await environment.run(run);
 };

@@ -15,11 +15,7 @@ function control(name, args) {
 
 async function run({ name, facts }) {
   const environment = new Environment(lib, facts, control, {});
-  try {
-    await cases.find((each) => each.name === name).run(environment);
-  } finally {
-    await environment.end();
-  }
+  await environment.run(cases.find((each) => each.name === name).run);
 }
 
 onmessage = ({ data }) => {

@@ -89,6 +89,18 @@ export class Environment {
     return names.filter((name) => name !== undefined && !name.includes("~"));
   }
 
+  /** Runs a case, and ends what it leaves. */
+  async run(run) {
+    try {
+      await run(this);
+    } catch (error) {
+      // What the case said counts, not what came of it.
+      await this.end().catch(() => {});
+      throw error;
+    }
+    await this.end();
+  }
+
   /** Ends all managers; nothing of them may remain. */
   async end() {
     for (const manager of this.#managers) manager.close();

@@ -20,11 +20,7 @@ for (const kind of kinds) {
         const scene = await Scene.start(servers, kind, { own });
         try {
           const environment = new Environment(lib, scene.facts, (control, args) => scene.control(control, ...args), { WebSocket });
-          try {
-            await run(environment);
-          } finally {
-            await environment.end();
-          }
+          await environment.run(run);
         } finally {
           await scene.stop();
         }
