@@ -57,7 +57,8 @@ test("an application carries no more for the default entry than the package says
   assert.ok(brotli(bundle) <= said * 1.01, `${brotli(bundle)} instead of ${said} bytes`);
 });
 
-test("a part of an application that wants an error's class alone carries no WebAssembly", { todo: "bundlers can't tell that the manager that is made at import has no effect" }, async () => {
+test("a part of an application that wants an error's class alone carries no WebAssembly", async () => {
   const bundle = await bundled('import { EmitError } from "nexus-realtime"; globalThis.EmitError = EmitError;');
-  assert.ok(bundle.length < 4096, `${bundle.length} bytes`);
+  // The file as text has several times that.
+  assert.ok(bundle.length < 64 * 1024, `${bundle.length} bytes`);
 });
