@@ -4,8 +4,8 @@ use js_sys::{Array, Function, Object, Uint8Array};
 use nexus_core::{
     driver::web::{Application, Driver},
     manager::{
-        Cancelled, Credentials, Delivery, Emit, EmitOutcome, JoinProgress, Manager, MessageId, ReplyId, Token,
-        TokenFailure, TokenRequest, TokenRequestError,
+        Cancelled, ConnectionId, Credentials, Delivery, Emit, EmitOutcome, JoinProgress, Manager, MessageId, ReplyId,
+        Token, TokenFailure, TokenRequest, TokenRequestError,
     },
     socketio::{Namespace, Payload},
 };
@@ -116,6 +116,13 @@ impl Client {
     /// Has it called no more.
     pub fn unlisten(&self, channel: u32) {
         self.shell.channels.borrow_mut().close(channel);
+    }
+
+    /// An event or acknowledgement came on a connection, of whose frame `args` are the arguments, `head` is the rest, and
+    /// `length` the length in UTF-16 units.
+    #[wasm_bindgen(js_name = handleEventFrame)]
+    pub fn handle_event_frame(&self, connection: f64, head: String, args: JsValue, length: usize) {
+        self.driver.handle_event_frame(ConnectionId::from_u64(connection as u64), head, args, length);
     }
 
     /// Gives a number for the name of an event that is emitted: texts are costly to read. Numbers count from 0.

@@ -6,24 +6,24 @@ use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
-/** What the package gives the shell to call. Whatever one of them throws is dropped. */
+/** What the package gives the shell to call. What one of them throws ends the instance, but for `openSocket`. */
 export interface Hooks {
   /** Makes what is thrown or handed over. */
   error(kind: string, code: string, message: string, details: object | undefined): unknown;
   connectResolved(ticket: number, error: unknown): void;
-  /** `args`: those that a socket gave to `onevent`, or the text of a JSON array. */
+  /** `args`: those given to `handleEventFrame`, or the text of a JSON array. */
   ackResolved(message: number, error: unknown, args: unknown, attachments: Uint8Array[] | undefined): void;
-  /** `channel`: what `listen` gave. `args`: those that a socket gave to `onevent`, or the text of a JSON array. */
+  /** `channel`: what `listen` gave. `args`: those given to `handleEventFrame`, or the text of a JSON array. */
   receive(channel: number, args: unknown, attachments: Uint8Array[] | undefined, reply: number | undefined): void;
   status(status: string, reason: { code: string; message: string } | undefined): void;
   quality(quality: string): void;
   needToken(request: number, reason: "connecting" | "rejected"): void;
   notice(notice: object): void;
   /**
-   * Opens a socket. It may call `onevent(head, args, length)` in place of `onmessage`, and has `sendEvent(head, args)`, which
-   * sends `head + args + "]"`.
+   * Opens a socket. It may call `handleEventFrame` in place of `onmessage`, and has `sendEvent(head, args)`, which sends
+   * `head + args + "]"`.
    */
-  openSocket(url: string): object;
+  openSocket(connection: number, url: string): object;
   setTimeout(callback: () => void, delay: number): unknown;
   clearTimeout(timeout: unknown): void;
   /** Bytes of a text in UTF-8. */
@@ -39,32 +39,20 @@ extern "C" {
 
     #[wasm_bindgen(method, structural)]
     pub(crate) fn error(this: &Hooks, kind: &str, code: &str, message: &str, details: &JsValue) -> JsValue;
-    #[wasm_bindgen(method, structural, catch, js_name = connectResolved)]
-    pub(crate) fn connect_resolved(this: &Hooks, ticket: f64, error: &JsValue) -> Result<(), JsValue>;
-    #[wasm_bindgen(method, structural, catch, js_name = ackResolved)]
-    pub(crate) fn ack_resolved(
-        this: &Hooks,
-        message: f64,
-        error: &JsValue,
-        args: &JsValue,
-        attachments: Option<Array>,
-    ) -> Result<(), JsValue>;
-    #[wasm_bindgen(method, structural, catch)]
-    pub(crate) fn receive(
-        this: &Hooks,
-        channel: u32,
-        args: &JsValue,
-        attachments: Option<Array>,
-        reply: Option<f64>,
-    ) -> Result<(), JsValue>;
-    #[wasm_bindgen(method, structural, catch)]
-    pub(crate) fn status(this: &Hooks, status: &str, reason: &JsValue) -> Result<(), JsValue>;
-    #[wasm_bindgen(method, structural, catch)]
-    pub(crate) fn quality(this: &Hooks, quality: &str) -> Result<(), JsValue>;
-    #[wasm_bindgen(method, structural, catch, js_name = needToken)]
-    pub(crate) fn need_token(this: &Hooks, request: f64, reason: &str) -> Result<(), JsValue>;
-    #[wasm_bindgen(method, structural, catch)]
-    pub(crate) fn notice(this: &Hooks, notice: &JsValue) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, structural, js_name = connectResolved)]
+    pub(crate) fn connect_resolved(this: &Hooks, ticket: f64, error: &JsValue);
+    #[wasm_bindgen(method, structural, js_name = ackResolved)]
+    pub(crate) fn ack_resolved(this: &Hooks, message: f64, error: &JsValue, args: &JsValue, attachments: Option<Array>);
+    #[wasm_bindgen(method, structural)]
+    pub(crate) fn receive(this: &Hooks, channel: u32, args: &JsValue, attachments: Option<Array>, reply: Option<f64>);
+    #[wasm_bindgen(method, structural)]
+    pub(crate) fn status(this: &Hooks, status: &str, reason: &JsValue);
+    #[wasm_bindgen(method, structural)]
+    pub(crate) fn quality(this: &Hooks, quality: &str);
+    #[wasm_bindgen(method, structural, js_name = needToken)]
+    pub(crate) fn need_token(this: &Hooks, request: f64, reason: &str);
+    #[wasm_bindgen(method, structural)]
+    pub(crate) fn notice(this: &Hooks, notice: &JsValue);
     #[wasm_bindgen(method, structural, js_name = setTimeout)]
     pub(crate) fn set_timeout(this: &Hooks, callback: &JsValue, delay: f64) -> JsValue;
     #[wasm_bindgen(method, structural, js_name = clearTimeout)]
@@ -72,5 +60,5 @@ extern "C" {
     #[wasm_bindgen(method, structural, js_name = byteLength)]
     pub(crate) fn byte_length(this: &Hooks, text: &JsValue) -> usize;
     #[wasm_bindgen(method, structural, catch, js_name = openSocket)]
-    pub(crate) fn open_socket(this: &Hooks, url: &str) -> Result<WebSocket, JsValue>;
+    pub(crate) fn open_socket(this: &Hooks, connection: f64, url: &str) -> Result<WebSocket, JsValue>;
 }

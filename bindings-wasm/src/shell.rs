@@ -5,15 +5,14 @@ use std::{cell::RefCell, rc::Rc};
 use bytestring::ByteString;
 use nexus_core::{
     driver::web::{Application, WebSocket},
-    manager::{Event, ReceivedEvent, TokenReason, TokenRequest},
+    manager::{ConnectionId, Event, ReceivedEvent, TokenReason, TokenRequest},
     socketio::{Namespace, Payload},
 };
 use wasm_bindgen::prelude::*;
 
 use crate::{channels::Channels, convert, errors::Failure, hooks::Hooks};
 
-/// What is listened to, and how JavaScript is called. What a hook throws is dropped: it is the package's own, and nothing here
-/// could do better.
+/// What is listened to, and how JavaScript is called.
 pub(crate) struct Shell {
     pub(crate) hooks: Hooks,
     pub(crate) channels: RefCell<Channels>,
@@ -31,18 +30,18 @@ impl Shell {
         let Some(channel) = channel else { return };
         let (args, attachments) = (convert::args(&received.payload), convert::attachments(&received.payload));
         let reply = received.reply.map(|reply| reply.as_u64() as f64);
-        let _thrown = self.hooks.receive(channel, &args, attachments, reply);
+        self.hooks.receive(channel, &args, attachments, reply);
     }
 
     fn ack_resolved(&self, message: f64, result: Result<Payload, nexus_core::manager::AckError>) {
-        let _thrown = match result {
+        match result {
             Ok(payload) => {
                 let args = convert::args(&payload);
-                self.hooks.ack_resolved(message, &JsValue::UNDEFINED, &args, convert::attachments(&payload))
+                self.hooks.ack_resolved(message, &JsValue::UNDEFINED, &args, convert::attachments(&payload));
             }
             Err(error) => {
                 let error = Failure::from(error).into_js(&self.hooks);
-                self.hooks.ack_resolved(message, &error, &JsValue::UNDEFINED, None)
+                self.hooks.ack_resolved(message, &error, &JsValue::UNDEFINED, None);
             }
         };
     }
@@ -55,16 +54,16 @@ impl Application for Shell {
             Event::AckResolved { message, result } => return self.ack_resolved(message.as_u64() as f64, result),
             Event::Status(change) => {
                 let reason = change.reason.as_ref().map_or(JsValue::UNDEFINED, convert::reason);
-                let _thrown = self.hooks.status(change.status.as_str(), &reason);
+                self.hooks.status(change.status.as_str(), &reason);
                 return;
             }
             Event::Quality(quality) => {
-                let _thrown = self.hooks.quality(quality.as_str());
+                self.hooks.quality(quality.as_str());
                 return;
             }
             Event::ConnectResolved { ticket, result } => {
                 let error = result.err().map_or(JsValue::UNDEFINED, |error| Failure::from(error).into_js(&self.hooks));
-                let _thrown = self.hooks.connect_resolved(ticket.as_u64() as f64, &error);
+                self.hooks.connect_resolved(ticket.as_u64() as f64, &error);
                 return;
             }
             Event::RetryScheduled { failed_attempts, delay, reason } => {
@@ -78,7 +77,7 @@ impl Application for Shell {
             Event::MessageDropped(dropped) => convert::dropped(&dropped),
             _ => return,
         };
-        let _thrown = self.hooks.notice(&notice);
+        self.hooks.notice(&notice);
     }
 
     fn need_token(&self, request: TokenRequest, reason: TokenReason) {
@@ -86,11 +85,11 @@ impl Application for Shell {
             TokenReason::Rejected => "rejected",
             _ => "connecting",
         };
-        let _thrown = self.hooks.need_token(request.as_u64() as f64, reason);
+        self.hooks.need_token(request.as_u64() as f64, reason);
     }
 
-    fn open_socket(&self, url: &str) -> Result<WebSocket, JsValue> {
-        self.hooks.open_socket(url)
+    fn open_socket(&self, connection: ConnectionId, url: &str) -> Result<WebSocket, JsValue> {
+        self.hooks.open_socket(connection.as_u64() as f64, url)
     }
 
     fn set_timeout(&self, callback: &JsValue, delay: f64) -> JsValue {

@@ -96,7 +96,8 @@ function inlineWasm() {
       onResolve({ filter: /^nexus:wasm$/ }, ({ path }) => ({ path, namespace: "nexus" }));
       onLoad({ filter: /.*/, namespace: "nexus" }, () => {
         const values = { ...encodeBytes(wasm), size: wasm.length, alphabet };
-        const lines = Object.entries(values).map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};`);
+        // In functions: engines forget the constants of a function that is called once.
+        const lines = Object.entries(values).map(([name, value]) => `export const ${name} = () => ${JSON.stringify(value)};`);
         return { contents: lines.join("\n"), loader: "js" };
       });
     },

@@ -266,7 +266,11 @@ export class Connection {
       status: (status, reason) => this.#setStatus(status, reason),
       quality: (quality) => this.#setQuality(quality),
       notice: (notice) => this.#onNotice(notice),
-      openSocket: (url) => this.#sockets.open(socketClass(this.options)!, url, (error) => this.failed(error)),
+      openSocket: (connection, url) =>
+        this.#sockets.open(socketClass(this.options)!, url, {
+          failed: (error) => this.failed(error),
+          event: (head, args, length) => this.client?.handleEventFrame(connection, head, args, length),
+        }),
       setTimeout: (callback, delay) => (this.#timer = setTimeout(this.#callBack, delay, callback)),
       clearTimeout: (timeout) => clearTimeout(timeout as Timer | undefined),
     });

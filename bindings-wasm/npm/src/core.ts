@@ -34,6 +34,8 @@ export interface CoreClient {
     ttl: number,
     ack: number,
   ): number;
+  /** `head`: a frame without its arguments; `length`: that of the whole. */
+  handleEventFrame(connection: number, head: string, args: unknown[], length: number): void;
   reply(reply: number, args: string, length: number, attachments: Uint8Array[] | undefined): void;
   cancel(message: number): "unsent" | "wait" | undefined;
   queue(): QueuedMessage[];
@@ -59,7 +61,7 @@ export interface Hooks {
   quality(quality: ConnectionQuality): void;
   needToken(request: number, reason: "connecting" | "rejected"): void;
   notice(notice: Notice): void;
-  openSocket(url: string): Socket;
+  openSocket(connection: number, url: string): Socket;
   setTimeout(callback: () => void, delay: number): unknown;
   clearTimeout(timeout: unknown): void;
   byteLength(text: string): number;

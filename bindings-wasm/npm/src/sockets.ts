@@ -7,7 +7,14 @@ export function socketClass(options: ManagerOptions): WebSocketConstructor | und
 
 /** What the core sets and calls of a socket. */
 type Handler<E> = ((event: E) => void) | null | undefined;
-type OnEvent = ((head: string, args: unknown[], length: number) => void) | null | undefined;
+
+/** What a socket tells besides what the core asks of it. */
+export interface SocketOwner {
+  /** An event or acknowledgement came: its frame without arguments, these, and the length of the whole frame. */
+  event(head: string, args: unknown[], length: number): void;
+  /** The core has thrown, which happens when it panics. */
+  failed(error: unknown): void;
+}
 
 /** What a packet has at most for its arguments to be read on this side: the core's own limit, and the event's name. */
 const MAX_VALUES = 257;
@@ -23,18 +30,16 @@ const [QUOTE, SLASH, BRACKET] = [34, 47, 91];
 export class Socket {
   onopen: Handler<Event>;
   onmessage: Handler<MessageEvent>;
-  onevent: OnEvent;
   onclose: Handler<CloseEvent>;
   onerror: Handler<Event>;
   readonly #raw: WebSocket;
-  readonly #failed: (error: unknown) => void;
+  readonly #owner: SocketOwner;
   #waiting: (string | Uint8Array)[] = [];
   #waitingSize = 0;
 
-  /** `failed` is told what the core throws, which happens when it panics. */
-  constructor(raw: WebSocket, failed: (error: unknown) => void) {
+  constructor(raw: WebSocket, owner: SocketOwner) {
     this.#raw = raw;
-    this.#failed = failed;
+    this.#owner = owner;
     raw.onopen = (event) => this.#tell(this.onopen, event);
     raw.onclose = (event) => this.#tell(this.onclose, event);
     raw.onerror = (event) => this.#tell(this.onerror, event);
@@ -76,7 +81,7 @@ export class Socket {
 
   /** Reads an event or acknowledgement without binary parts. What is anything else, or not right, is the core's. */
   #receive(text: string): boolean {
-    if (this.onevent == null || text.charCodeAt(0) !== DIGIT_4) return false;
+    if (text.charCodeAt(0) !== DIGIT_4) return false;
     const type = text.charCodeAt(1);
     if (type !== DIGIT_2 && type !== DIGIT_3) return false;
     let start = 2;
@@ -102,9 +107,9 @@ export class Socket {
     if (values.length > MAX_VALUES) return false;
     if (type === DIGIT_2) values.shift();
     try {
-      this.onevent(`${text.slice(0, end)}]`, values, text.length);
+      this.#owner.event(`${text.slice(0, end)}]`, values, text.length);
     } catch (error) {
-      this.#failed(error);
+      this.#owner.failed(error);
     }
     return true;
   }
@@ -113,7 +118,7 @@ export class Socket {
     try {
       handler?.(event);
     } catch (error) {
-      this.#failed(error);
+      this.#owner.failed(error);
     }
   }
 }
@@ -126,13 +131,13 @@ function isDigit(code: number): boolean {
 export class Sockets {
   readonly #open = new Set<WebSocket>();
 
-  open(constructor: WebSocketConstructor, url: string, failed: (error: unknown) => void): Socket {
+  open(constructor: WebSocketConstructor, url: string, owner: SocketOwner): Socket {
     const raw = new constructor(url) as WebSocket;
     this.#open.add(raw);
     raw.addEventListener("close", () => this.#open.delete(raw));
     // A socket of `ws` that is closed while it opens fails, and throws what nobody listens to.
     raw.addEventListener("error", () => {});
-    return new Socket(raw, failed);
+    return new Socket(raw, owner);
   }
 
   /** Closes all, and calls nothing of theirs any more. */

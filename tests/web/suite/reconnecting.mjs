@@ -134,7 +134,7 @@ export const reconnectingOfTests = {
     equal((await env.control("sockets")).total, total + 1);
   },
 
-  "heartbeats that do not come are a ping timeout": ownServer({ pings: { interval: 300, timeout: 200 } }, async (env) => {
+  "heartbeats that do not come are a ping timeout": ownServer({ pings: { interval: 300, timeout: 700 } }, async (env) => {
     const manager = await env.connected();
     const reasons = new Record();
     manager.addStatusListener((status, reason) => reasons.push([status, reason?.code]));

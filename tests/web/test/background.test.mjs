@@ -86,7 +86,7 @@ for (const kind of kinds) {
 for (const kind of kinds.filter(hasTestEvents)) {
   describe(`a tab of ${kind} with short heartbeats`, () => {
     test("is hidden for many ping timeouts, and stays connected", limit, () =>
-      hidden(kind, { pings: { interval: 300, timeout: 200 } }, async ({ tab, look, scene }) => {
+      hidden(kind, { pings: { interval: 300, timeout: 700 } }, async ({ tab, look, scene }) => {
         const { counters } = await look();
         await until(async () => (await look()).counters.framesIn >= counters.framesIn + 12, "twelve heartbeats in the background");
         await tab.show();

@@ -180,6 +180,7 @@ export class FakeClient implements CoreClient {
     this.#called("suspend");
   }
 
+  handleEventFrame = (): void => {};
   isJoined = (): boolean => false;
   averageLatency = (): number | undefined => 12.4;
   queue = (): QueuedMessage[] => [...this.#queue];

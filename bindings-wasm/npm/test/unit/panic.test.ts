@@ -6,7 +6,7 @@ import { FakeClient, FakeSocket, failureOf, harness, settled } from "./fake.ts";
 test("a trap ends the manager: what waits is rejected, sockets are closed, every call is refused", async () => {
   const { manager, connected, instance } = harness();
   const client = await connected();
-  client.hooks.openSocket("ws://localhost:1/");
+  client.hooks.openSocket(1, "ws://localhost:1/");
   const socket = FakeSocket.last!;
   const acked = manager.emitWithAck("chat", "a");
   const joining = manager.join("chat");

@@ -33,9 +33,13 @@ pub trait Application {
 
     /// Opens a WebSocket. Default: with the host's global constructor.
     ///
+    /// What is opened here may have read the arguments of a frame, and then hands it to [`Driver::handle_event_frame`]
+    /// instead of its `onmessage`. Where [`HostArgs`](crate::socketio::HostArgs) that hold a `JsValue` are emitted, it
+    /// needs a method `sendEvent(head, args)`, which sends `head + args + "]"`.
+    ///
     /// # Errors
     /// What the constructor throws, or says of there being none.
-    fn open_socket(&self, url: &str) -> Result<WebSocket, JsValue> {
+    fn open_socket(&self, _connection: ConnectionId, url: &str) -> Result<WebSocket, JsValue> {
         WebSocket::new(url)
     }
 
@@ -95,6 +99,17 @@ impl Driver {
         let result = act(&mut self.inner.manager.borrow_mut(), now);
         self.inner.carry_out(now);
         result
+    }
+
+    /// An event or ack came on a connection whose arguments the socket has read: the frame's text with nothing but the
+    /// event's name among them, the arguments, and the length of the frame in UTF-16 units.
+    pub fn handle_event_frame(&self, connection: ConnectionId, head: String, args: JsValue, length: usize) {
+        let socket = self.inner.socket.borrow();
+        // What a socket still says that was given up counts for nothing.
+        let Some((_, open)) = socket.as_ref().filter(|(of, _)| *of == connection) else { return };
+        let event = open.event(head, args, length);
+        drop(socket);
+        self.inner.report(connection, event);
     }
 
     /// The time of now, as the manager is given it.
@@ -176,7 +191,7 @@ impl Inner {
     }
 
     fn connect(self: &Rc<Self>, connection: ConnectionId, request: &TransportRequest) {
-        let raw = match self.application.open_socket(&request.url) {
+        let raw = match self.application.open_socket(connection, &request.url) {
             Ok(raw) => raw,
             Err(error) => {
                 return self.fail(connection, TransportFailure::new(TransportFailureKind::Unknown, text_of(&error)));

@@ -38,11 +38,6 @@ extern "C" {
     fn set_onopen(this: &WebSocket, handler: Option<&Closure<dyn Fn()>>);
     #[wasm_bindgen(method, setter, structural)]
     fn set_onmessage(this: &WebSocket, handler: Option<&Closure<dyn Fn(MessageEvent)>>);
-    /// Called in place of `onmessage` for an event or ack whose arguments the socket has read: with the frame's text
-    /// without them, the arguments, and the frame's length in UTF-16 units. Sockets of the host never call it; what an
-    /// [`Application`](super::Application) opens may.
-    #[wasm_bindgen(method, setter, structural)]
-    fn set_onevent(this: &WebSocket, handler: Option<&Closure<dyn Fn(String, JsValue, usize)>>);
     #[wasm_bindgen(method, setter, structural)]
     fn set_onclose(this: &WebSocket, handler: Option<&Closure<dyn Fn(CloseEvent)>>);
     #[wasm_bindgen(method, setter, structural)]
@@ -83,13 +78,13 @@ thread_local! {
 /// One socket, in the manager's terms. Dropped, it closes, and is heard of no more.
 pub(super) struct Socket {
     raw: WebSocket,
+    max_frame_bytes: usize,
     /// Frames sent and not counted as taken yet.
     unflushed: Cell<usize>,
     /// Bytes sent since the last look at the host's buffer.
     unlooked: Cell<usize>,
     _on_open: Closure<dyn Fn()>,
     _on_message: Closure<dyn Fn(MessageEvent)>,
-    _on_event: Closure<dyn Fn(String, JsValue, usize)>,
     _on_close: Closure<dyn Fn(CloseEvent)>,
     _on_error: Closure<dyn Fn(ErrorEvent)>,
 }
@@ -115,16 +110,6 @@ impl Socket {
         let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
             tell(received(&event.data(), max_frame_bytes));
         });
-        let tell = report.clone();
-        let on_event =
-            Closure::<dyn Fn(String, JsValue, usize)>::new(move |head: String, args: JsValue, length: usize| {
-                tell(if length > max_frame_bytes {
-                    too_large()
-                } else {
-                    let size = length.saturating_sub(head.len());
-                    TransportEvent::HostFrame { head: head.into(), args: HostArgs::new(args, size) }
-                });
-            });
         let note = Rc::clone(&trouble);
         // Browsers say nothing here; other hosts may, and `close` follows in all of them.
         let on_error = Closure::<dyn Fn(ErrorEvent)>::new(move |event: ErrorEvent| {
@@ -136,16 +121,15 @@ impl Socket {
 
         raw.set_onopen(Some(&on_open));
         raw.set_onmessage(Some(&on_message));
-        raw.set_onevent(Some(&on_event));
         raw.set_onclose(Some(&on_close));
         raw.set_onerror(Some(&on_error));
         Self {
             raw,
+            max_frame_bytes,
             unflushed: Cell::new(0),
             unlooked: Cell::new(0),
             _on_open: on_open,
             _on_message: on_message,
-            _on_event: on_event,
             _on_close: on_close,
             _on_error: on_error,
         }
@@ -164,6 +148,15 @@ impl Socket {
         let size = frame.len() + args.map_or(0, HostArgs::size);
         self.unlooked.set(self.unlooked.get() + size);
         sent.map_err(|error| TransportFailure::new(Kind::Io, text_of(&error)))
+    }
+
+    /// An event or ack whose arguments the host has read, of a frame of so many UTF-16 units.
+    pub(super) fn event(&self, head: String, args: JsValue, length: usize) -> TransportEvent {
+        if length > self.max_frame_bytes {
+            return too_large();
+        }
+        let size = length.saturating_sub(head.len());
+        TransportEvent::HostFrame { head: head.into(), args: HostArgs::new(args, size) }
     }
 
     /// How many more frames the host has taken. Hosts don't say when, so a look at the size of their buffer has to do.
@@ -191,7 +184,6 @@ impl Drop for Socket {
     fn drop(&mut self) {
         self.raw.set_onopen(None);
         self.raw.set_onmessage(None);
-        self.raw.set_onevent(None);
         self.raw.set_onclose(None);
         // Node's `ws` throws an error for which there is no handler, and closing a socket that is not open yet is one.
         IGNORE.with(|ignore| self.raw.set_onerror(Some(ignore)));
