@@ -201,17 +201,20 @@ impl Scanner<'_> {
 
     fn check_placeholder(&self, start: usize) -> Result<(), Error> {
         let object = self.text.get(start..self.at).unwrap_or_default();
-        match fields(object, ["_placeholder", "num"]) {
-            Some([Some("true"), num]) => {
-                let num = num.and_then(|num| num.parse::<usize>().ok());
-                if num.is_some_and(|num| num < self.limits.attachments) {
-                    Ok(())
-                } else {
-                    Err(Fault::PlaceholderOutOfRange.at(start))
-                }
-            }
-            // Data that happens to have a key of that name.
-            _ => Ok(()),
+        // As peers write it; anything else of that name is looked at more closely.
+        let plain = object.strip_prefix(r#"{"_placeholder":true,"num":"#).and_then(|num| num.strip_suffix('}'));
+        let num = match plain.and_then(|num| num.parse::<usize>().ok()) {
+            Some(num) => Some(num),
+            None => match fields(object, ["_placeholder", "num"]) {
+                Some([Some("true"), num]) => num.and_then(|num| num.parse().ok()),
+                // Data that happens to have a key of that name.
+                _ => return Ok(()),
+            },
+        };
+        if num.is_some_and(|num| num < self.limits.attachments) {
+            Ok(())
+        } else {
+            Err(Fault::PlaceholderOutOfRange.at(start))
         }
     }
 
@@ -423,6 +426,13 @@ mod tests {
             (r#"[{"_placeholder":true,"num":-1}]"#, Err(Fault::PlaceholderOutOfRange.at(1))),
             (r#"[{"_placeholder":true,"num":"0"}]"#, Err(Fault::PlaceholderOutOfRange.at(1))),
             (r#"[{"_placeholder":true}]"#, Err(Fault::PlaceholderOutOfRange.at(1))),
+            (
+                r#"[{"_placeholder":true,"num":1}, {"num":2,"_placeholder":true}]"#,
+                Err(Fault::PlaceholderOutOfRange.at(32)),
+            ),
+            (r#"[{ "_placeholder" : true , "\u006eum" : 1 }]"#, Ok(())),
+            (r#"[{"_placeholder":true,"num":1,"more":9}]"#, Ok(())),
+            (r#"[{"_placeholder":true,"num":9,"num":9}]"#, Ok(())),
             (r#"["_placeholder"]"#, Ok(())),
         ] {
             assert_eq!(scan(text, 0, limits).map(|_| ()), expected, "{text}");
