@@ -1,5 +1,7 @@
 //! The options of the package, as the manager's configuration. The defaults and bounds are the manager's.
 
+use std::time::Duration;
+
 use js_sys::Object;
 use nexus_core::{
     manager::{Config, Overflow},
@@ -15,19 +17,71 @@ use crate::{
 /// What a host keeps connected by itself: a page in a hidden tab is to go on getting its events.
 const BACKGROUND_GRACE_MS: f64 = 24.0 * 3600.0 * 1000.0;
 
-macro_rules! set {
-    ($options:expr, millis: $($key:literal => $slot:expr),* $(,)?) => {
-        for (key, slot) in [$(($key, &mut $slot)),*] {
-            if let Some(value) = number($options, key) { *slot = duration(value); }
-        }
-    };
-    ($options:expr, count: $($key:literal => $slot:expr),* $(,)?) => {
-        // Casts saturate, and the manager clamps.
-        for (key, slot) in [$(($key, &mut $slot)),*] {
-            if let Some(value) = number($options, key) { *slot = value as _; }
-        }
-    };
-}
+/// An option that is a number, and its place. In tables, as code for each would be a tenth of what browsers load.
+type Field<T> = (&'static str, fn(&mut Config) -> &mut T);
+
+const DURATIONS: [(&str, &[Field<Duration>]); 5] = [
+    (
+        "",
+        &[
+            ("openTimeout", |config| &mut config.open_timeout),
+            ("authenticationTimeout", |config| &mut config.authentication_timeout),
+            ("tokenTimeout", |config| &mut config.token_timeout),
+            ("attachmentTimeout", |config| &mut config.attachment_timeout),
+            ("connectTimeout", |config| &mut config.connect_timeout),
+            ("ackTimeout", |config| &mut config.ack_timeout),
+            ("backgroundGrace", |config| &mut config.background_grace),
+            ("verifyTimeout", |config| &mut config.verify_timeout),
+            ("sleepTolerance", |config| &mut config.sleep_tolerance),
+        ],
+    ),
+    (
+        "reconnect",
+        &[
+            ("initialDelay", |config| &mut config.reconnect.initial_delay),
+            ("maxDelay", |config| &mut config.reconnect.max_delay),
+            ("stableAfter", |config| &mut config.reconnect.stable_after),
+            ("maxRetryAfter", |config| &mut config.reconnect.max_retry_after),
+        ],
+    ),
+    (
+        "quality",
+        &[
+            ("excellent", |config| &mut config.quality.excellent),
+            ("good", |config| &mut config.quality.good),
+            ("fair", |config| &mut config.quality.fair),
+        ],
+    ),
+    ("heartbeat", &[("min", |config| &mut config.heartbeat.min), ("max", |config| &mut config.heartbeat.max)]),
+    ("probe", &[("interval", |config| &mut config.probe.interval), ("timeout", |config| &mut config.probe.timeout)]),
+];
+
+const COUNTS: [(&str, &[Field<usize>]); 3] = [
+    (
+        "queue",
+        &[
+            ("maxMessages", |config| &mut config.outbox.max_messages),
+            ("maxBytes", |config| &mut config.outbox.max_bytes),
+        ],
+    ),
+    ("probe", &[("window", |config| &mut config.probe.window)]),
+    (
+        "limits",
+        &[
+            ("namespaces", |config| &mut config.limits.namespaces),
+            ("pendingAcks", |config| &mut config.limits.pending_acks),
+            ("pendingReplies", |config| &mut config.limits.pending_replies),
+            ("connectTickets", |config| &mut config.limits.connect_tickets),
+            ("frameBytes", |config| &mut config.limits.frame_bytes),
+            ("receivedFrameBytes", |config| &mut config.limits.received_frame_bytes),
+            ("attachments", |config| &mut config.limits.attachments),
+            ("receivedAttachments", |config| &mut config.limits.received_attachments),
+            ("receivedPacketBytes", |config| &mut config.limits.received_packet_bytes),
+            ("unsentBytes", |config| &mut config.limits.unsent_bytes),
+            ("unsentHardBytes", |config| &mut config.limits.unsent_hard_bytes),
+        ],
+    ),
+];
 
 pub(crate) fn config(options: &JsValue) -> Result<Config, Failure> {
     let mut config = Config::new(&get(options, "url").as_string().unwrap_or_default())?;
@@ -42,75 +96,51 @@ pub(crate) fn config(options: &JsValue) -> Result<Config, Failure> {
     for (key, json) in entries(&get(options, "authJson")) {
         config.auth_fields.insert_json(&key, json)?;
     }
-    if let Some(rejoin) = get(options, "rejoinAfterServerDisconnect").as_bool() {
-        config.rejoin_after_server_disconnect = rejoin;
-    }
     config.background_grace = duration(BACKGROUND_GRACE_MS);
-    set!(options, millis:
-        "openTimeout" => config.open_timeout,
-        "authenticationTimeout" => config.authentication_timeout,
-        "tokenTimeout" => config.token_timeout,
-        "attachmentTimeout" => config.attachment_timeout,
-        "connectTimeout" => config.connect_timeout,
-        "ackTimeout" => config.ack_timeout,
-        "backgroundGrace" => config.background_grace,
-        "verifyTimeout" => config.verify_timeout,
-        "sleepTolerance" => config.sleep_tolerance,
-    );
+    set(options, &DURATIONS, &mut config, duration);
+    // Casts saturate, and the manager clamps.
+    set(options, &COUNTS, &mut config, |number| number as usize);
 
     let reconnect = &get(options, "reconnect");
-    set!(reconnect, millis:
-        "initialDelay" => config.reconnect.initial_delay,
-        "maxDelay" => config.reconnect.max_delay,
-        "stableAfter" => config.reconnect.stable_after,
-        "maxRetryAfter" => config.reconnect.max_retry_after,
-    );
-    set!(reconnect, count:
-        "factor" => config.reconnect.factor,
-        "jitter" => config.reconnect.jitter,
-    );
-    set!(reconnect, count: "maxAuthAttempts" => config.reconnect.max_auth_attempts);
+    if let Some(factor) = number(reconnect, "factor") {
+        config.reconnect.factor = factor;
+    }
+    if let Some(jitter) = number(reconnect, "jitter") {
+        config.reconnect.jitter = jitter;
+    }
+    if let Some(attempts) = number(reconnect, "maxAuthAttempts") {
+        config.reconnect.max_auth_attempts = attempts as u32;
+    }
     // Infinity is how JavaScript says "without end".
     config.reconnect.max_attempts =
         number(reconnect, "maxAttempts").filter(|attempts| attempts.is_finite()).map(|attempts| attempts as u32);
 
     let queue = &get(options, "queue");
-    set!(queue, count: "maxMessages" => config.outbox.max_messages, "maxBytes" => config.outbox.max_bytes);
-    set!(queue, millis: "ttl" => config.outbox.ttl);
+    if let Some(ttl) = number(queue, "ttl") {
+        config.outbox.ttl = duration(ttl);
+    }
     if get(queue, "overflow").as_string().as_deref() == Some("drop-oldest") {
         config.outbox.overflow = Overflow::DropOldest;
     }
-
-    let quality = &get(options, "quality");
-    set!(quality, millis:
-        "excellent" => config.quality.excellent,
-        "good" => config.quality.good,
-        "fair" => config.quality.fair,
-    );
-    let heartbeat = &get(options, "heartbeat");
-    set!(heartbeat, millis: "min" => config.heartbeat.min, "max" => config.heartbeat.max);
-    let probe = &get(options, "probe");
-    set!(probe, millis: "interval" => config.probe.interval, "timeout" => config.probe.timeout);
-    set!(probe, count: "window" => config.probe.window);
-    if let Some(by_namespace) = get(probe, "byNamespace").as_bool() {
+    if let Some(rejoin) = get(options, "rejoinAfterServerDisconnect").as_bool() {
+        config.rejoin_after_server_disconnect = rejoin;
+    }
+    if let Some(by_namespace) = get(&get(options, "probe"), "byNamespace").as_bool() {
         config.probe.by_namespace = by_namespace;
     }
-
-    let limits = &get(options, "limits");
-    set!(limits, count:
-        "namespaces" => config.limits.namespaces,
-        "pendingAcks" => config.limits.pending_acks,
-        "pendingReplies" => config.limits.pending_replies,
-        "connectTickets" => config.limits.connect_tickets,
-        "frameBytes" => config.limits.frame_bytes,
-        "receivedFrameBytes" => config.limits.received_frame_bytes,
-        "attachments" => config.limits.attachments,
-        "receivedAttachments" => config.limits.received_attachments,
-        "receivedPacketBytes" => config.limits.received_packet_bytes,
-        "unsentBytes" => config.limits.unsent_bytes,
-        "unsentHardBytes" => config.limits.unsent_hard_bytes,
-    );
     Ok(config)
+}
+
+/// Sets the options of a table that are given. The group without a name is that of the options themselves.
+fn set<T>(options: &JsValue, table: &[(&str, &[Field<T>])], config: &mut Config, read: fn(f64) -> T) {
+    for (group, fields) in table {
+        let group = if group.is_empty() { options.clone() } else { get(options, group) };
+        for (key, field) in *fields {
+            if let Some(value) = number(&group, key) {
+                *field(config) = read(value);
+            }
+        }
+    }
 }
 
 /// The text values of a record.

@@ -89,8 +89,7 @@ for (const kind of kinds.filter((each) => each !== "nexus-server")) {
         for (const _ of range(3)) {
           const { counters } = await opened.look();
           await opened.page.evaluate(() => {
-            // Not a wait but the subject: nothing else runs in the page meanwhile, neither timers nor messages. The
-
+            // Not a wait but the subject: nothing else runs in the page meanwhile, neither timers nor messages.
             const end = performance.now() + 900;
             while (performance.now() < end);
           });
