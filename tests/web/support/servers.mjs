@@ -12,7 +12,10 @@ const nexusServer = process.env.NEXUS_SERVER ?? join(root, "target/debug/nexus-s
 const behaviourServer = process.env.NEXUS_BEHAVIOUR_SERVER ?? join(dirname(nexusServer), "examples/behaviour-server");
 
 /** The applications that are served: which case can run where depends on their events. */
-export const kinds = ["nexus-server", "socket.io", ...(existsSync(behaviourServer) ? ["nexus library"] : [])];
+export const kinds = ["nexus-server", "socket.io", "nexus library"];
+if (!existsSync(behaviourServer)) {
+  throw new Error(`there is no ${behaviourServer}: cargo builds it with the examples of the package nexus-tests`);
+}
 
 /** Those that have the events of `peers/stock.mjs`. */
 export const hasTestEvents = (kind) => kind !== "nexus-server";

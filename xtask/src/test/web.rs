@@ -15,8 +15,12 @@ use super::programs::counted;
 
 /// What is tested beside the package itself. An example is built, or checked where it has been built already, by the
 /// script of that name.
-const FOLDERS: [(&str, Option<&str>, bool); 3] =
-    [("tests/web", None, true), ("examples/web", Some("check"), false), ("examples/react", Some("build"), true)];
+const FOLDERS: [(&str, Option<&str>, bool); 4] = [
+    ("tests/web", None, true),
+    ("tests/web-packages", None, true),
+    ("examples/web", Some("check"), false),
+    ("examples/react", Some("build"), true),
+];
 
 /// Installs the npm packages of everything that is tested.
 ///
