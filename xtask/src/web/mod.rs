@@ -142,7 +142,7 @@ impl Web {
         println!("==> building the WebAssembly");
         let mut command =
             self.wasm.cargo(context, &["build", "--locked", "--package", "nexus-wasm", "--profile", "wasm"]);
-        command.env("CARGO_ENCODED_RUSTFLAGS", no_paths(context.root(), &sources()).join("\u{1f}"));
+        command.env("CARGO_ENCODED_RUSTFLAGS", no_paths(context.root(), &foreign()).join("\u{1f}"));
         context.children().run("cargo build", &mut command)?;
         Ok(context.target().join(self.wasm.folder()).join("wasm/nexus_wasm.wasm"))
     }
@@ -155,17 +155,21 @@ impl Web {
     }
 }
 
-/// The folders where cargo keeps the sources of dependencies. There are some: this program has dependencies, too.
-fn sources() -> Vec<PathBuf> {
+/// The folders with sources of others: where cargo keeps those of dependencies (there are some, as this program has
+/// dependencies, too), and the toolchain, which names those of the standard library where it has them.
+fn foreign() -> Vec<PathBuf> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| env::home_dir().map(|home| home.join(".cargo")));
     let folders = home.and_then(|home| home.join("registry/src").read_dir().ok());
-    folders.into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+    let toolchain = Command::new("rustc").args(["--print", "sysroot"]).output().ok();
+    let toolchain = toolchain.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
+    let toolchain = toolchain.filter(|toolchain| toolchain.is_absolute());
+    folders.into_iter().flatten().flatten().map(|entry| entry.path()).chain(toolchain).collect()
 }
 
 /// Flags that keep this machine's paths out of the module: they would be published with it, and no two builds alike.
-fn no_paths(root: &Path, sources: &[PathBuf]) -> Vec<String> {
-    let mut folders: Vec<_> = sources.iter().map(PathBuf::as_path).chain([root]).collect();
+fn no_paths(root: &Path, foreign: &[PathBuf]) -> Vec<String> {
+    let mut folders: Vec<_> = foreign.iter().map(PathBuf::as_path).chain([root]).collect();
     folders.sort_unstable();
     folders.iter().map(|folder| format!("--remap-path-prefix={}=", folder.display())).collect()
 }
