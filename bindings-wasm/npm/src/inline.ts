@@ -1,11 +1,10 @@
-import * as carried from "nexus:wasm";
+import { alphabet, ranks, size, text } from "nexus:wasm";
 
 const TILDE = 126;
 const BRACE = 125;
 
 /** Compiles the module that this package carries. */
 export async function compileInlined(): Promise<WebAssembly.Module> {
-  const [text, size, alphabet, ranks] = [carried.text(), carried.size(), carried.alphabet(), carried.ranks()];
   const byteOfRank = Uint8Array.from({ length: 256 }, (_, rank) => Number.parseInt(ranks.slice(rank * 2, rank * 2 + 2), 16));
   const rankOfCode = new Uint8Array(128);
   for (let rank = 0; rank < alphabet.length; rank++) rankOfCode[alphabet.charCodeAt(rank)] = rank;
