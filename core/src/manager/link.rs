@@ -52,6 +52,8 @@ pub(super) struct Link {
     pub(super) ping_timeout: Duration,
     pub(super) last_ping_at: Option<Timestamp>,
     pub(super) probe: Option<Probe>,
+    /// When it was asked for a sign of life.
+    pub(super) verified_since: Timestamp,
     /// Whether the round trip may be measured by asking for a namespace that the server does not have.
     may_ask: bool,
     /// The nonce of the probe that was sent so, and not answered yet. There is one at most: a server that has the
@@ -81,6 +83,7 @@ impl Link {
             ping_timeout: config.heartbeat.max,
             last_ping_at: None,
             probe: None,
+            verified_since: Timestamp::ZERO,
             may_ask: config.probe.by_namespace,
             asked: None,
             unsent: VecDeque::new(),

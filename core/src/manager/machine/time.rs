@@ -19,6 +19,9 @@ use crate::{
     time::Timestamp,
 };
 
+/// What comes this much after a question was not waiting for this side to read it.
+const BUFFERED: Duration = Duration::from_secs(1);
+
 impl Manager {
     /// Takes the time of an input, which never goes back, and notices that it comes far too late.
     pub(super) fn advance(&mut self, now: Timestamp) {
@@ -101,12 +104,23 @@ impl Manager {
         self.verify();
     }
 
-    /// Asks an established connection for a sign of life; any frame is one. Where it can't be asked, the heartbeat has
-    /// to do.
+    /// Asks an established connection for a sign of life: the answer, or any frame that comes a while later. Where it
+    /// can't be asked, the heartbeat has to do.
     pub(super) fn verify(&mut self) {
-        if self.link().is_some_and(Link::is_probed) {
-            self.timers.set(Timer::Verify, self.now + self.config.verify_timeout);
+        let now = self.now;
+        if let Some(link) = self.link_mut().filter(|link| link.is_probed()) {
+            link.verified_since = now;
+            self.timers.set(Timer::Verify, now + self.config.verify_timeout);
             self.send_probe();
+        }
+    }
+
+    /// Something came. At once after the question it may have waited in the buffers of this side since before the
+    /// connection died.
+    pub(super) fn heard(&mut self) {
+        let settled = BUFFERED.min(self.config.verify_timeout / 2);
+        if self.link().is_some_and(|link| self.now.saturating_since(link.verified_since) >= settled) {
+            self.timers.cancel(Timer::Verify);
         }
     }
 
@@ -139,18 +153,25 @@ impl Manager {
             self.transmit_packet(&Packet::Disconnect { namespace: namespace.clone() });
         }
         self.on_pong(nonce);
-        // A late answer makes room for the next question.
-        self.schedule_probe();
+        // A late answer makes room for the next question, which is due if the connection is in doubt.
+        if self.timers.is_set(Timer::Verify) {
+            self.send_probe();
+        } else {
+            self.schedule_probe();
+        }
         true
     }
 
     pub(super) fn on_pong(&mut self, nonce: u64) {
-        self.timers.cancel(Timer::Verify);
+        self.heard();
         let Some(link) = self.link_mut() else { return };
         if link.probe.is_none_or(|probe| probe.nonce != nonce) {
             return;
         }
         let probe = link.probe.take();
+        if probe.is_some_and(|probe| probe.sent_at >= link.verified_since) {
+            self.timers.cancel(Timer::Verify);
+        }
         self.timers.cancel(Timer::ProbeTimeout);
         if let Some(probe) = probe {
             // Waking replaces a probe that is under way, so this one spans no sleep.

@@ -53,7 +53,7 @@ impl Manager {
     fn on_frame(&mut self, frame: Frame, args: Option<HostArgs>) {
         self.counters.frames_in += 1;
         self.counters.bytes_in += (frame.len() + args.as_ref().map_or(0, HostArgs::size)) as u64;
-        self.timers.cancel(Timer::Verify);
+        self.heard();
         let stage = self.link().map(|link| link.stage);
         match (engineio::Packet::decode(frame), stage) {
             (Err(error), _) => self.protocol_broken(error.to_string()),

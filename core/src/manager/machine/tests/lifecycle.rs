@@ -52,11 +52,43 @@ fn a_network_change_verifies_the_connection() {
 }
 
 #[test]
-fn any_frame_is_a_sign_of_life() {
+fn any_frame_that_comes_later_is_a_sign_of_life() {
     let mut scene = Scene::new().pinging().connected();
     scene.command(network(true)).unwrap();
+    scene.pass_secs(1);
     scene.receive(r#"42/realtime,["e"]"#);
     scene.log();
+    scene.pass_secs(6);
+    assert!(scene.log_of("status").is_empty());
+}
+
+#[test]
+fn what_had_been_waiting_to_be_read_is_no_sign_of_life() {
+    for by_namespace in [false, true] {
+        let mut scene = Scene::with(|config| config.probe.by_namespace = by_namespace);
+        if !by_namespace {
+            scene = scene.pinging();
+        }
+        let mut scene = scene.connected();
+        scene.command(Command::EnterBackground).unwrap();
+        scene.command(Command::EnterForeground).unwrap();
+        scene.receive(r#"42/realtime,["e"]"#);
+        scene.receive("2");
+        scene.log();
+        scene.pass_secs(5);
+        assert_eq!(scene.log_of("status"), ["status disconnected (unresponsive)", "status reconnecting"]);
+    }
+}
+
+#[test]
+fn an_answer_that_had_been_waiting_leads_to_another_question() {
+    let mut scene = Scene::with(|config| config.probe.by_namespace = true).connected();
+    scene.command(Command::EnterBackground).unwrap();
+    scene.pass_secs(2);
+    scene.command(Command::EnterForeground).unwrap();
+    scene.receive(r#"44/nexus~probe,{"message":"Invalid namespace"}"#);
+    assert_eq!(scene.log_of("send"), ["send 40/nexus~probe,"]);
+    scene.receive(r#"44/nexus~probe,{"message":"Invalid namespace"}"#);
     scene.pass_secs(6);
     assert!(scene.log_of("status").is_empty());
 }
