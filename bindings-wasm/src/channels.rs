@@ -16,10 +16,6 @@ struct Channel {
 }
 
 impl Channels {
-    pub(crate) fn len(&self) -> usize {
-        self.open.len()
-    }
-
     /// The channel of an event, opened if there is none.
     pub(crate) fn open(&mut self, namespace: Namespace, event: &str) -> u32 {
         if let Some(id) = self.of(&namespace, event) {

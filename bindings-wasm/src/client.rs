@@ -204,11 +204,6 @@ impl Client {
         self.driver.read(|manager| manager.status().as_str().to_owned())
     }
 
-    /// The quality.
-    pub fn quality(&self) -> String {
-        self.driver.read(|manager| manager.quality().as_str().to_owned())
-    }
-
     /// Mean round trip time in milliseconds; undefined until there is a sample.
     #[wasm_bindgen(js_name = averageLatency)]
     pub fn average_latency(&self) -> Option<f64> {
@@ -217,8 +212,7 @@ impl Client {
 
     /// All figures.
     pub fn stats(&self) -> JsValue {
-        let channels = self.shell.channels.borrow().len();
-        convert::stats(&self.driver.read(Manager::stats), channels)
+        convert::stats(&self.driver.read(Manager::stats))
     }
 
     /// The user of the last `connect`.

@@ -99,7 +99,7 @@ pub(crate) fn queued(message: &QueuedMessage<'_>, now: Timestamp) -> JsValue {
         .into()
 }
 
-pub(crate) fn stats(stats: &Stats, channels: usize) -> JsValue {
+pub(crate) fn stats(stats: &Stats) -> JsValue {
     Fields::default()
         .set("status", stats.status.as_str())
         .set("quality", stats.quality.as_str())
@@ -114,7 +114,6 @@ pub(crate) fn stats(stats: &Stats, channels: usize) -> JsValue {
         .set_count("joinedNamespaces", stats.joined_namespaces)
         .set_count("unsentBytes", stats.unsent_bytes)
         .set("failedAttempts", stats.failed_attempts)
-        .set_count("channels", channels)
         .set("counters", counters(stats))
         .into()
 }

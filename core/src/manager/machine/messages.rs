@@ -87,10 +87,8 @@ impl Manager {
         if payload.attachments().len() > self.config.limits.attachments {
             return Err(EmitError::TooManyAttachments);
         }
-        let text = text_size(payload) + event.len();
-        let size = payload.attachments().iter().map(bytes::Bytes::len).fold(text, usize::max) as u64;
-        let limit = self.frame_limit();
-        if size > limit { Err(EmitError::TooLarge { size, limit }) } else { Ok(()) }
+        let text = payload.host().map_or(payload.raw_args().len(), HostArgs::size) + event.len();
+        self.check_frames(text, payload).map_err(|TooLarge { size, limit }| EmitError::TooLarge { size, limit })
     }
 
     pub(super) fn on_cancel(&mut self, message: MessageId) -> Result<Cancelled, CancelError> {
@@ -110,7 +108,8 @@ impl Manager {
         }
         let packet = Packet::Ack { namespace, id, payload: payload.clone() };
         let text = packet_text(&packet);
-        self.check_frames(&text, payload).map_err(|TooLarge { size, limit }| ReplyError::TooLarge { size, limit })?;
+        self.check_frames(frame_size(text.len(), payload.host()), payload)
+            .map_err(|TooLarge { size, limit }| ReplyError::TooLarge { size, limit })?;
         self.replies.remove(reply);
         self.transmit_message(text, payload);
         Ok(())
@@ -213,14 +212,14 @@ impl Manager {
         let id = self.acks.mark_sent(message, self.now);
         let mut text = String::from(engineio::Packet::MESSAGE_PREFIX);
         encode_event_into(&mut text, namespace, id, event, payload);
-        self.check_frames(&text, payload)?;
+        self.check_frames(frame_size(text.len(), payload.host()), payload)?;
         self.counters.events_out += 1;
         self.transmit_message(text, payload);
         Ok(())
     }
 
-    fn check_frames(&self, text: &str, payload: &Payload) -> Result<(), TooLarge> {
-        let text = text.len() + payload.host().map_or(0, HostArgs::size);
+    /// Whether the text, of so many bytes, and each attachment may be sent.
+    fn check_frames(&self, text: usize, payload: &Payload) -> Result<(), TooLarge> {
         let size = payload.attachments().iter().map(bytes::Bytes::len).fold(text, usize::max) as u64;
         let limit = self.frame_limit();
         if size > limit { Err(TooLarge { size, limit }) } else { Ok(()) }
@@ -239,7 +238,7 @@ impl Manager {
     }
 
     pub(super) fn transmit(&mut self, frame: Frame, args: Option<HostArgs>) {
-        let bytes = frame.len() + args.as_ref().map_or(0, HostArgs::size);
+        let bytes = frame_size(frame.len(), args.as_ref());
         let Some(link) = self.link_mut() else { return };
         link.sent(bytes);
         let connection = link.connection;
@@ -249,9 +248,9 @@ impl Manager {
     }
 }
 
-/// Bytes of the arguments without their attachments.
-fn text_size(payload: &Payload) -> usize {
-    payload.host().map_or(payload.raw_args().len(), HostArgs::size)
+/// Bytes of a frame with the arguments that the host puts behind it.
+pub(super) fn frame_size(frame: usize, args: Option<&HostArgs>) -> usize {
+    frame + args.map_or(0, HostArgs::size)
 }
 
 fn packet_text(packet: &Packet) -> String {

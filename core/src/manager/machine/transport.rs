@@ -2,7 +2,7 @@
 
 use tracing::debug;
 
-use super::{Manager, connection::Transport};
+use super::{Manager, connection::Transport, messages::frame_size};
 use crate::{
     engineio::{self, Frame, Handshake},
     manager::{
@@ -52,7 +52,7 @@ impl Manager {
 
     fn on_frame(&mut self, frame: Frame, args: Option<HostArgs>) {
         self.counters.frames_in += 1;
-        self.counters.bytes_in += (frame.len() + args.as_ref().map_or(0, HostArgs::size)) as u64;
+        self.counters.bytes_in += frame_size(frame.len(), args.as_ref()) as u64;
         self.heard();
         let stage = self.link().map(|link| link.stage);
         match (engineio::Packet::decode(frame), stage) {
