@@ -44,17 +44,32 @@ impl Packet {
 /// Appends the text of an EVENT or BINARY_EVENT to `out`, from borrowed parts. As with [`Packet::encode_into`], arguments
 /// that the host has are left to it.
 pub fn encode_event_into(out: &mut String, namespace: &Namespace, id: Option<AckId>, name: &str, payload: &Payload) {
+    encode_event_with_into(out, namespace, id, name, payload, "");
+}
+
+/// As [`encode_event_into`], with one more argument behind those of the payload, as JSON text; none if that is empty.
+/// Where the host has the arguments it is the host that appends this one as well, with a comma in front.
+pub fn encode_event_with_into(
+    out: &mut String,
+    namespace: &Namespace,
+    id: Option<AckId>,
+    name: &str,
+    payload: &Payload,
+    more: &str,
+) {
     let args = payload.raw_args();
-    out.reserve(args.len() + name.len() + namespace.as_str().len() + 32);
+    out.reserve(args.len() + more.len() + name.len() + namespace.as_str().len() + 32);
     binary_header(out, ['2', '5'], namespace, id, payload.attachments().len());
     out.push('[');
     push_string(out, name);
     if payload.host().is_some() {
         return out.push(',');
     }
-    if !args.is_empty() {
-        out.push(',');
-        out.push_str(args);
+    for arg in [args, more] {
+        if !arg.is_empty() {
+            out.push(',');
+            out.push_str(arg);
+        }
     }
     out.push(']');
 }

@@ -6,6 +6,7 @@
 
 mod attached;
 mod decoder;
+pub mod delivery;
 mod encode;
 mod error;
 mod host;
@@ -14,7 +15,7 @@ mod packet;
 mod payload;
 
 pub use decoder::{Decoder, Limits};
-pub use encode::encode_event_into;
+pub use encode::{encode_event_into, encode_event_with_into};
 pub use error::{ArgError, DecodeError, EncodeError, InvalidNamespace, Rule};
 pub use host::HostArgs;
 pub use namespace::{Namespace, Sid};

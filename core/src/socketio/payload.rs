@@ -187,6 +187,38 @@ impl Payload {
             + self.attachments().iter().map(Bytes::len).sum::<usize>()
     }
 
+    /// Without the last argument, and that as JSON text. A host's arguments are left as they are.
+    #[must_use]
+    pub fn split_last(mut self) -> (Self, Option<ByteString>) {
+        let last = match &mut self.body {
+            Body::Encoded { text, spans } => spans.pop().map(|(start, end)| {
+                text.slice_ref(text.get(start as usize..end as usize).unwrap_or_default())
+            }),
+            Body::Host(_) => None,
+        };
+        (self, last)
+    }
+
+    /// With one more argument behind the others, as JSON text. A host's arguments are left as they are.
+    #[must_use]
+    pub fn with_last(&self, argument: &str) -> Self {
+        if self.host().is_some() {
+            return self.clone();
+        }
+        let mut text = String::with_capacity(self.raw_args().len() + argument.len() + 3);
+        let origin = self.spans().first().map_or(0, |&(start, _)| start);
+        text.push_str(self.raw_args());
+        let mut spans: Spans = self.spans().iter().map(|&(start, end)| (start - origin, end - origin)).collect();
+        if !text.is_empty() {
+            text.push(',');
+        }
+        let start = text.len();
+        text.push_str(argument);
+        let at = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+        spans.push((at(start), at(text.len())));
+        Self { body: Body::Encoded { text: text.into(), spans }, attachments: self.attachments.clone() }
+    }
+
     /// Without the first argument, which shall be the event's name, and where that stands.
     pub(super) fn split_name(mut self) -> (Option<Span>, Self) {
         let name = match &mut self.body {
