@@ -69,7 +69,7 @@ impl Application for Shell {
             Event::RetryScheduled { failed_attempts, delay, reason } => {
                 convert::retry_scheduled(failed_attempts, delay, &reason)
             }
-            Event::Joined { namespace, sid } => convert::joined(&namespace, &sid),
+            Event::Joined { namespace, sid, continuity: _ } => convert::joined(&namespace, &sid),
             Event::JoinFailed { namespace, error } => {
                 convert::join_failed(&namespace, Failure::from(error).into_js(&self.hooks))
             }

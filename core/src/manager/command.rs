@@ -141,9 +141,11 @@ pub struct TokenFailure {
 pub enum Delivery {
     /// Dropped when it can't be written now.
     Volatile,
-    /// Kept in memory, in order, while it can't be written.
+    /// Kept in memory, in order, while it can't be written; where the server grants it, until the server has it.
     #[default]
     Buffered,
+    /// Kept in the store before it is accepted, and sent until it is acknowledged, by a later process if need be.
+    Durable,
 }
 
 /// An event to send.
@@ -168,6 +170,14 @@ impl Emit {
     /// A buffered event without acknowledgement.
     pub fn new(namespace: Namespace, event: impl Into<ByteString>, payload: Payload) -> Self {
         Self { namespace, event: event.into(), payload, delivery: Delivery::default(), ttl: None, ack: None }
+    }
+
+    /// Keeps the event in the store until it is acknowledged. How far it is comes as
+    /// [`Event::Delivery`](super::Event::Delivery), its acknowledgement too: `ack` has no meaning for it.
+    #[must_use]
+    pub fn durable(mut self) -> Self {
+        self.delivery = Delivery::Durable;
+        self
     }
 
     /// Drops the event when it can't be written now.
@@ -229,6 +239,8 @@ pub enum EmitOutcome {
     Queued,
     /// It was volatile and could not be written.
     Dropped,
+    /// It is durable, and accepted when [`Event::Delivery`](super::Event::Delivery) says that it is persisted.
+    Pending,
 }
 
 /// What a cancellation stopped.

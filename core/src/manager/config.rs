@@ -69,6 +69,9 @@ pub struct Config {
     /// A call that comes this much later than [`Manager::poll_timeout`](super::Manager::poll_timeout) asked for means that
     /// the process slept. Default: 5 s. Bounds: 100 ms to 1 h.
     pub sleep_tolerance: Duration,
+    /// Whether the driver carries out [`Output::Store`](super::Output::Store), so that emits can be durable. Drivers set
+    /// it. Default: `false`.
+    pub has_store: bool,
     /// Bounds of what is kept in memory.
     pub limits: Limits,
 }
@@ -101,6 +104,7 @@ impl Config {
             background_grace: Duration::from_secs(20),
             verify_timeout: Duration::from_secs(5),
             sleep_tolerance: Duration::from_secs(5),
+            has_store: false,
             limits: Limits::default(),
         })
     }

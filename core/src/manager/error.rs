@@ -182,6 +182,9 @@ pub enum EmitError {
     /// A volatile emit with acknowledgement could not be written now.
     #[error("not writable now")]
     NotWritable,
+    /// A durable emit, and this client has no store.
+    #[error("durable emits need a store: give the client one")]
+    NoDurableStore,
     /// The namespace could not be joined lazily.
     #[error(transparent)]
     Join(#[from] JoinError),
@@ -198,6 +201,7 @@ impl EmitError {
             Self::QueueFull => "QUEUE_FULL",
             Self::TooManyPendingAcks => "TOO_MANY_PENDING_ACKS",
             Self::NotWritable => "NOT_WRITABLE",
+            Self::NoDurableStore => "NO_DURABLE_STORE",
             Self::Join(error) => error.code(),
         }
     }

@@ -6,6 +6,7 @@ use bytestring::ByteString;
 use super::error::{AckError, ConnectError, JoinFailure};
 use super::ids::{ConnectTicket, ConnectionId, MessageId, ReplyId, TokenRequest};
 use super::status::{Quality, StatusChange};
+use super::store::{StoreError, StoreRequest};
 use crate::engineio::Frame;
 use crate::escape::Escaped;
 use crate::socketio::{HostArgs, Namespace, Payload, Sid};
@@ -27,6 +28,12 @@ pub enum TransportEvent {
         head: ByteString,
         /// The arguments.
         args: HostArgs,
+        /// The JSON text of the last argument, if that is a string or may be a marker
+        /// ([`looks_like_marker`](crate::socketio::delivery::looks_like_marker)): [`HostArgs::without_last`] takes it off.
+        last: Option<ByteString>,
+        /// What tells the event from others of its name, for deduplication: the first argument's `uniqueId`, or its `id`
+        /// with a hash of all.
+        unique: Option<ByteString>,
     },
     /// The answer to [`Output::Ping`] came, with its nonce.
     Pong {
@@ -132,6 +139,8 @@ pub enum Output {
         frame: Frame,
         /// What the host has to append to the text, with a `]` behind it: arguments that it keeps.
         args: Option<HostArgs>,
+        /// What it has to append between these and the `]`: nothing, or a comma and one more argument.
+        tail: ByteString,
     },
     /// Send a WebSocket ping whose payload is the nonce, and report its [`TransportEvent::Pong`].
     Ping {
@@ -153,6 +162,9 @@ pub enum Output {
         /// Why it is asked.
         reason: TokenReason,
     },
+    /// Have the store do something, and report it with [`Manager::handle_store`](super::Manager::handle_store). Comes
+    /// only if [`Config::has_store`](super::Config::has_store).
+    Store(StoreRequest),
     /// Tell the application.
     Event(Event),
 }
@@ -209,6 +221,8 @@ pub enum Event {
         namespace: Namespace,
         /// The id of the session on the server.
         sid: Sid,
+        /// Whether events can have been missed since it was joined before.
+        continuity: Continuity,
     },
     /// A namespace could not be joined.
     JoinFailed {
@@ -235,6 +249,93 @@ pub enum Event {
     },
     /// A message left the offline queue without being sent.
     MessageDropped(DroppedMessage),
+    /// A durable message is further.
+    Delivery {
+        /// Which emit. Messages of an earlier process have new ids, told by [`Event::Restored`] first.
+        message: MessageId,
+        /// How far.
+        status: DeliveryStatus,
+    },
+    /// Durable messages that an earlier owner of the outbox left are in the queue now.
+    Restored {
+        /// Which, in their order.
+        messages: Vec<MessageId>,
+        /// How many records of the store could not be read.
+        unreadable: u64,
+    },
+    /// The store failed. Durable emits that were not accepted because of it are told one by one.
+    StoreFailed(StoreError),
+}
+
+/// How far a durable message is. The last six end it: exactly one of them comes.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum DeliveryStatus {
+    /// It waits for the store.
+    Queued,
+    /// It is accepted: it survives the process from now on.
+    Persisted,
+    /// It was handed to a transport, for the first time or again.
+    Sent,
+    /// The server has it, for good. With the arguments of its acknowledgement.
+    Acked(Payload),
+    /// Its time to live passed. If `sent`, the server may have it.
+    Expired {
+        /// Whether it had been handed to a transport.
+        sent: bool,
+    },
+    /// It was refused for good, by the server, or by the store before it was accepted.
+    Rejected {
+        /// The server's code, or [`StoreErrorKind::code`](super::StoreErrorKind::code), `TOO_LARGE`, `QUEUE_FULL`.
+        code: ByteString,
+        /// What the server said besides.
+        payload: Payload,
+    },
+    /// It was cancelled. If `sent`, the server may have it.
+    Cancelled {
+        /// Whether it had been handed to a transport.
+        sent: bool,
+    },
+    /// The server may or may not have it, and nobody can tell: its ledger is another than the one that it was sent to.
+    Unknown,
+}
+
+impl DeliveryStatus {
+    /// Whether nothing follows.
+    pub const fn is_final(&self) -> bool {
+        !matches!(self, Self::Queued | Self::Persisted | Self::Sent)
+    }
+
+    /// A short stable name for programs, the same on every platform.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Persisted => "persisted",
+            Self::Sent => "sent",
+            Self::Acked(_) => "acked",
+            Self::Expired { .. } => "expired",
+            Self::Rejected { .. } => "rejected",
+            Self::Cancelled { .. } => "cancelled",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What a joining says of the time since the namespace was joined before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Continuity {
+    /// It had not been joined before for this user.
+    First,
+    /// The server recovered the session: nothing was missed.
+    Recovered,
+    /// Events may have been missed.
+    Gap {
+        /// Whether what is addressed to the user is complete all the same, from the inbox.
+        inbox_complete: bool,
+        /// So many events were in the inbox, and are lost.
+        lost: u64,
+    },
 }
 
 /// An event from the server.
@@ -281,6 +382,8 @@ pub enum DropReason {
     NamespaceLeft,
     /// Another user connected.
     UserChanged,
+    /// It was sent, and the server may or may not have it: another ledger answers than the one that it was sent to.
+    Unknown,
 }
 
 impl fmt::Display for DropReason {
@@ -293,6 +396,7 @@ impl fmt::Display for DropReason {
             Self::TooLarge => "larger than the server takes",
             Self::NamespaceLeft => "its namespace was left",
             Self::UserChanged => "another user connected",
+            Self::Unknown => "sent, and then the server's memory of it was lost",
         })
     }
 }

@@ -48,6 +48,10 @@ id! {
     /// The right to acknowledge one received event, used up by [`Command::Reply`](super::Command::Reply).
     ReplyId
 }
+id! {
+    /// One request to the store, answered by [`StoreEvent::Answer`](super::StoreEvent::Answer).
+    StoreTicket
+}
 
 /// Hands out ids in increasing order, starting with 1.
 #[derive(Debug, Default)]

@@ -11,11 +11,11 @@ mod ids;
 mod latency;
 mod link;
 mod machine;
-
 mod namespaces;
 mod outbox;
 mod stats;
 mod status;
+mod store;
 mod timers;
 mod url;
 mod wire;
@@ -32,11 +32,15 @@ pub use error::{
     JoinFailure, LeaveError, ReplyError, ServerError, TokenRequestError,
 };
 pub use event::{
-    DropReason, DroppedMessage, Event, LeaveReason, Output, ReceivedEvent, TokenReason, TransportEvent,
-    TransportFailure, TransportFailureKind, TransportRequest,
+    Continuity, DeliveryStatus, DropReason, DroppedMessage, Event, LeaveReason, Output, ReceivedEvent, TokenReason,
+    TransportEvent, TransportFailure, TransportFailureKind, TransportRequest,
 };
-pub use ids::{ConnectTicket, ConnectionId, MessageId, ReplyId, TokenRequest};
+pub use ids::{ConnectTicket, ConnectionId, MessageId, ReplyId, StoreTicket, TokenRequest};
 pub use machine::{Manager, QueuedMessage};
 pub use stats::{Counters, Stats};
 pub use status::{ConnectionStatus, DisconnectReason, Quality, StatusChange};
+pub use store::{
+    MessageKey, OpenedOutbox, StoreAnswer, StoreChange, StoreError, StoreErrorKind, StoreEvent, StoreOperation,
+    StoreRequest, StoredMessage,
+};
 pub use url::ServerUrl;

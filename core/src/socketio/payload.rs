@@ -191,9 +191,9 @@ impl Payload {
     #[must_use]
     pub fn split_last(mut self) -> (Self, Option<ByteString>) {
         let last = match &mut self.body {
-            Body::Encoded { text, spans } => spans.pop().map(|(start, end)| {
-                text.slice_ref(text.get(start as usize..end as usize).unwrap_or_default())
-            }),
+            Body::Encoded { text, spans } => spans
+                .pop()
+                .map(|(start, end)| text.slice_ref(text.get(start as usize..end as usize).unwrap_or_default())),
             Body::Host(_) => None,
         };
         (self, last)

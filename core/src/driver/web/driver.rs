@@ -170,12 +170,12 @@ impl Inner {
     fn carry_out_one(self: &Rc<Self>, output: Output) {
         match output {
             Output::Connect { connection, request } => self.connect(connection, &request),
-            Output::Transmit { connection, frame, args } => {
+            Output::Transmit { connection, frame, args, tail } => {
                 let socket = self.socket.borrow();
                 let sent = socket
                     .as_ref()
                     .filter(|(of, _)| *of == connection)
-                    .map(|(_, socket)| socket.send(&frame, args.as_ref()));
+                    .map(|(_, socket)| socket.send(&frame, args.as_ref(), &tail));
                 drop(socket);
                 if let Some(Err(failure)) = sent {
                     self.hang_up(connection);
@@ -184,6 +184,7 @@ impl Inner {
             }
             Output::Close { connection } => self.hang_up(connection),
             Output::NeedToken { request, reason } => self.application.need_token(request, reason),
+            Output::Store(_) => {}
             Output::Event(event) => self.application.handle_event(event),
             // Scripts can't send pings, which `Opened` said.
             Output::Ping { .. } => {}

@@ -48,9 +48,9 @@ extern "C" {
     fn send_text(this: &WebSocket, text: &str) -> Result<(), JsValue>;
     #[wasm_bindgen(method, structural, catch, js_name = send)]
     fn send_binary(this: &WebSocket, bytes: &Uint8Array) -> Result<(), JsValue>;
-    /// Sends the text, the arguments and a `]`: called only for arguments that came from an application.
+    /// Sends the text, the arguments, the tail and a `]`: called only for arguments that came from an application.
     #[wasm_bindgen(method, structural, catch, js_name = sendEvent)]
-    fn send_event(this: &WebSocket, head: &str, args: &JsValue) -> Result<(), JsValue>;
+    fn send_event(this: &WebSocket, head: &str, args: &JsValue, tail: &str) -> Result<(), JsValue>;
     #[wasm_bindgen(method, structural, catch)]
     fn close(this: &WebSocket) -> Result<(), JsValue>;
 
@@ -136,10 +136,10 @@ impl Socket {
     }
 
     /// Sends a frame; one whose arguments the host keeps is put together by it.
-    pub(super) fn send(&self, frame: &Frame, args: Option<&HostArgs>) -> Result<(), TransportFailure> {
+    pub(super) fn send(&self, frame: &Frame, args: Option<&HostArgs>, tail: &str) -> Result<(), TransportFailure> {
         let host_args = args.and_then(HostArgs::value::<JsValue>);
         let sent = match (frame, host_args) {
-            (Frame::Text(head), Some(args)) => self.raw.send_event(head, args),
+            (Frame::Text(head), Some(args)) => self.raw.send_event(head, args, tail),
             (Frame::Text(text), None) => self.raw.send_text(text),
             // A copy of the host's own: what it is given to send must not change with this memory.
             (Frame::Binary(bytes), _) => self.raw.send_binary(&Uint8Array::from(&bytes[..])),
@@ -156,7 +156,7 @@ impl Socket {
             return too_large();
         }
         let size = length.saturating_sub(head.len());
-        TransportEvent::HostFrame { head: head.into(), args: HostArgs::new(args, size) }
+        TransportEvent::HostFrame { head: head.into(), args: HostArgs::new(args, size), last: None, unique: None }
     }
 
     /// How many more frames the host has taken. Hosts don't say when, so a look at the size of their buffer has to do.

@@ -9,7 +9,7 @@ use crate::{
     manager::{
         command::{Credentials, Token, TokenFailure},
         error::{AckError, ConnectCallError, ConnectError, ServerError, TokenRequestError},
-        event::{DropReason, Event, LeaveReason, Output, TokenReason, TransportRequest},
+        event::{Continuity, DropReason, Event, LeaveReason, Output, TokenReason, TransportRequest},
         ids::{ConnectTicket, ConnectionId, TokenRequest},
         link::{Link, Stage},
         namespaces::Membership,
@@ -278,7 +278,7 @@ impl Manager {
         debug!(namespace = %primary, "connected");
         self.set_status(ConnectionStatus::Connected, None);
         self.regrade(crate::manager::grade::Grader::connected);
-        self.tell(Event::Joined { namespace: primary, sid });
+        self.tell(Event::Joined { namespace: primary, sid, continuity: Continuity::First });
         self.resolve_tickets(&Ok(()));
         if can_probe {
             self.send_probe();

@@ -5,7 +5,7 @@ use crate::{
     manager::{
         command::JoinProgress,
         error::{AckError, JoinError, JoinFailure, LeaveError, ServerError},
-        event::{DropReason, Event, LeaveReason},
+        event::{Continuity, DropReason, Event, LeaveReason},
         link::Stage,
         namespaces::{Due, Membership},
         status::DisconnectReason,
@@ -107,7 +107,7 @@ impl Manager {
         if let Some(link) = self.link_mut() {
             link.forget_left(namespace);
         }
-        self.tell(Event::Joined { namespace: namespace.detach(), sid });
+        self.tell(Event::Joined { namespace: namespace.detach(), sid, continuity: Continuity::First });
         self.flush();
     }
 

@@ -35,6 +35,9 @@ impl Manager {
     fn try_emit(&mut self, emit: Emit) -> Result<Emitted, EmitError> {
         let Emit { namespace, event, payload, delivery, ttl, ack } = emit;
         self.check(&event, &payload)?;
+        if delivery == Delivery::Durable && !self.config.has_store {
+            return Err(EmitError::NoDurableStore);
+        }
         if ack.is_some() && self.acks.len() >= self.config.limits.pending_acks {
             return Err(EmitError::TooManyPendingAcks);
         }
@@ -244,7 +247,7 @@ impl Manager {
         let connection = link.connection;
         self.counters.frames_out += 1;
         self.counters.bytes_out += bytes as u64;
-        self.outputs.push_back(Output::Transmit { connection, frame, args });
+        self.outputs.push_back(Output::Transmit { connection, frame, args, tail: ByteString::new() });
     }
 }
 

@@ -29,6 +29,7 @@ use super::{
     outbox::Outbox,
     stats::{Counters, Stats},
     status::{ConnectionStatus, DisconnectReason, Quality},
+    store::StoreEvent,
     timers::Timers,
 };
 use crate::{
@@ -110,6 +111,8 @@ pub struct Manager {
     was_unreachable: bool,
     /// What began up to this time spans a sleep, and is no measure of anything.
     woke_at: Option<Timestamp>,
+    /// What time it was outside at some time of the driver's clock.
+    wall_clock: Option<(Timestamp, u64)>,
     outputs: VecDeque<Output>,
     counters: Counters,
     ids: Ids,
@@ -197,6 +200,7 @@ impl Manager {
             is_background: false,
             was_unreachable: false,
             woke_at: None,
+            wall_clock: None,
             outputs: VecDeque::new(),
             counters: Counters::default(),
             ids: Ids::default(),
@@ -330,6 +334,21 @@ impl Manager {
     pub fn handle_transport(&mut self, now: Timestamp, connection: ConnectionId, event: TransportEvent) {
         self.advance(now);
         self.on_transport(connection, event);
+        self.settle();
+    }
+
+    /// Takes what the store reports.
+    pub fn handle_store(&mut self, now: Timestamp, event: StoreEvent) {
+        self.advance(now);
+        self.on_store(event);
+        self.settle();
+    }
+
+    /// Says what time it is outside, in milliseconds since 1970. It decides when messages of an earlier process expire, and
+    /// nothing else; without it they get their full time anew. A driver says it at the start and after sleep.
+    pub fn set_wall_clock(&mut self, now: Timestamp, millis: u64) {
+        self.advance(now);
+        self.wall_clock = Some((self.now, millis));
         self.settle();
     }
 
@@ -521,6 +540,8 @@ impl Manager {
     }
 
     // What all concerns share.
+
+    fn on_store(&mut self, _event: StoreEvent) {}
 
     fn link(&self) -> Option<&Link> {
         match &self.state {

@@ -32,7 +32,9 @@ impl Manager {
                 }
             }
             TransportEvent::Frame(frame) => self.on_frame(frame, None),
-            TransportEvent::HostFrame { head, args } => self.on_frame(Frame::Text(head), Some(args)),
+            TransportEvent::HostFrame { head, args, last: _, unique: _ } => {
+                self.on_frame(Frame::Text(head), Some(args))
+            }
             TransportEvent::Pong { nonce } => self.on_pong(nonce),
             TransportEvent::Flushed { frames } => {
                 if let Some(link) = self.link_mut() {

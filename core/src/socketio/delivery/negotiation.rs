@@ -101,7 +101,9 @@ mod tests {
 
     #[test]
     fn a_request_that_cannot_be_understood_is_none() {
-        for nx in ["null", "1", "{}", r#"{"v":0,"ci":"a"}"#, r#"{"v":1}"#, r#"{"v":1,"ci":""}"#, r#"{"v":1,"ci":"a b"}"#] {
+        for nx in
+            ["null", "1", "{}", r#"{"v":0,"ci":"a"}"#, r#"{"v":1}"#, r#"{"v":1,"ci":""}"#, r#"{"v":1,"ci":"a b"}"#]
+        {
             assert_eq!(Request::of_auth(&format!(r#"{{"nx":{nx}}}"#)), None, "{nx}");
         }
         assert_eq!(Request::of_auth("{}"), None);

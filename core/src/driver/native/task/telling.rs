@@ -42,7 +42,7 @@ impl Task {
                 tracing::debug!(failed_attempts, ?delay, %reason, "will try again");
                 self.notify(&Notice::RetryScheduled { failed_attempts, delay, reason });
             }
-            Told::Joined { namespace, sid } => {
+            Told::Joined { namespace, sid, continuity: _ } => {
                 tracing::debug!(%namespace, %sid, "joined");
                 self.resolve_join(&namespace, || Ok(()));
                 self.notify(&Notice::Joined { namespace, sid });
@@ -60,6 +60,8 @@ impl Task {
                 tracing::warn!(namespace = %dropped.namespace, reason = %dropped.reason, "a message was dropped unsent");
                 self.notify(&Notice::MessageDropped(dropped));
             }
+            // This driver has no store yet.
+            Told::Delivery { .. } | Told::Restored { .. } | Told::StoreFailed(_) => {}
         }
     }
 

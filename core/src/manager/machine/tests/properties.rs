@@ -377,6 +377,7 @@ impl Model {
                 }
                 Output::Ping { nonce, .. } => self.nonce = nonce,
                 Output::NeedToken { request, .. } => self.request = Some(request),
+                Output::Store(request) => panic!("no store was promised: {request:?}"),
                 Output::Event(event) => self.check_event(event),
             }
         }

@@ -5,8 +5,9 @@ use bytes::Bytes;
 use crate::{
     engineio::Frame,
     manager::{
-        Command, CommandError, Config, ConnectionId, ConnectionStatus, Credentials, Emit, Event, Manager, Output,
-        Receipt, ReplyId, Token, TokenFailure, TokenRequest, TransportEvent, TransportFailure, TransportFailureKind,
+        Command, CommandError, Config, ConnectionId, ConnectionStatus, Continuity, Credentials, Emit, Event, Manager,
+        Output, Receipt, ReplyId, Token, TokenFailure, TokenRequest, TransportEvent, TransportFailure,
+        TransportFailureKind,
     },
     socketio::{HostArgs, Namespace, Payload},
     time::Timestamp,
@@ -120,7 +121,7 @@ impl Scene {
     /// An event or acknowledgement comes whose arguments the host keeps.
     pub(super) fn receive_host(&mut self, head: &'static str, args: &'static str) {
         let args = HostArgs::new(args, args.len());
-        self.transport(TransportEvent::HostFrame { head: head.into(), args });
+        self.transport(TransportEvent::HostFrame { head: head.into(), args, last: None, unique: None });
     }
 
     pub(super) fn open(&mut self) {
@@ -244,6 +245,7 @@ impl Scene {
                 self.token_request = Some(request);
                 format!("token? {reason:?}")
             }
+            Output::Store(request) => format!("store {:?}", request.operation),
             Output::Event(event) => match self.describe(event) {
                 Some(line) => line,
                 None => return,
@@ -262,7 +264,8 @@ impl Scene {
             Event::ConnectResolved { ticket, result: Ok(()) } => format!("ticket {ticket} ok"),
             Event::ConnectResolved { ticket, result: Err(error) } => format!("ticket {ticket} error: {error}"),
             Event::RetryScheduled { delay, .. } => format!("retry in {delay:?}"),
-            Event::Joined { namespace, sid } => format!("joined {namespace} as {sid}"),
+            Event::Joined { namespace, sid, continuity: Continuity::First } => format!("joined {namespace} as {sid}"),
+            Event::Joined { namespace, sid, continuity } => format!("joined {namespace} as {sid} ({continuity:?})"),
             Event::JoinFailed { namespace, error } => format!("not joined {namespace}: {error}"),
             Event::Left { namespace, reason } => format!("left {namespace}: {reason:?}"),
             Event::Received(event) => {
@@ -281,6 +284,9 @@ impl Scene {
             }
             Event::AckResolved { message, result: Err(error) } => format!("no ack of {message}: {error}"),
             Event::MessageDropped(dropped) => format!("dropped {}: {}", dropped.message, dropped.reason),
+            Event::Delivery { message, status } => format!("message {message} {status:?}"),
+            Event::Restored { messages, unreadable } => format!("restored {messages:?}, {unreadable} unreadable"),
+            Event::StoreFailed(error) => format!("store failed: {error}"),
         })
     }
 }
