@@ -8,6 +8,7 @@ pub mod app;
 mod engine;
 pub mod session;
 mod socketio;
+pub mod store;
 pub mod websocket;
 
 pub use engine::{
