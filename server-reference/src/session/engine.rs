@@ -86,6 +86,8 @@ pub(super) struct Engine {
     paused: bool,
     queue: VecDeque<Message>,
     queued_bytes: usize,
+    /// How much longer the queue may be for what was replayed since it was last empty.
+    replay_bytes: usize,
     /// Handed to the driver by `poll_transmit`, not yet reported as written.
     in_flight: usize,
     reply: Option<Result<String, Refusal>>,
@@ -103,6 +105,7 @@ impl Engine {
             paused: false,
             queue: VecDeque::new(),
             queued_bytes: 0,
+            replay_bytes: 0,
             in_flight: 0,
             reply: None,
             up: VecDeque::new(),
@@ -154,12 +157,22 @@ impl Engine {
             return Sent::Dropped;
         }
         let waiting = self.queued_bytes();
-        if waiting > 0 && waiting + message.size() > self.config.send_queue_bytes {
+        if waiting == 0 {
+            self.replay_bytes = 0;
+        } else if waiting + message.size() > self.config.send_queue_bytes.saturating_add(self.replay_bytes) {
             self.close(now, DisconnectReason::SlowConsumer, false);
             return Sent::Overflow;
         }
         self.push(message);
         Sent::Queued
+    }
+
+    /// Sends a part of a replay, whatever waits already: it is bounded by the log that it is from.
+    pub(super) fn send_replay(&mut self, message: Message) {
+        if self.is_open() {
+            self.replay_bytes = self.replay_bytes.saturating_add(message.size());
+            self.push(message);
+        }
     }
 
     /// Whether a message would go out at once.

@@ -46,6 +46,7 @@
 //! Socket.IO: namespaces being joined, packets routed. [`Session::raw`] has the lower half only.
 
 mod config;
+mod connect_data;
 mod engine;
 mod message;
 mod output;
@@ -54,6 +55,7 @@ mod slots;
 mod upgrade;
 
 pub use config::SessionConfig;
+pub use connect_data::ConnectData;
 pub(crate) use engine::RACE_GRACE;
 pub use engine::{Posted, Sent};
 pub use message::Message;

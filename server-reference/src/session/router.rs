@@ -9,7 +9,8 @@ use nexus_core::{
 use smallvec::SmallVec;
 
 use super::{
-    BadInput, DisconnectReason, Message, Output, Posted, Refusal, Sent, SessionConfig, SlotId, UpgradeStep,
+    BadInput, ConnectData, DisconnectReason, Message, Output, Posted, Refusal, Sent, SessionConfig, SlotId,
+    UpgradeStep,
     engine::{Engine, Up, earlier},
     slots::{Router, Slot, SlotState},
 };
@@ -304,6 +305,13 @@ impl Session {
 
     /// Tells the client that it has joined, then what was sent meanwhile.
     pub fn accept(&mut self, now: Timestamp, slot: SlotId, sid: &Sid) {
+        self.accept_with(now, slot, &ConnectData::new(sid.clone()), Vec::new());
+    }
+
+    /// As [`Self::accept`], with more in the answer, and behind the replay of what a session missed (`docs/protocol.md`,
+    /// "Resuming"). The replay may be longer than the send queue: as long as it waits to be sent, the queue may be as much
+    /// longer.
+    pub fn accept_with(&mut self, now: Timestamp, slot: SlotId, data: &ConnectData, before: Vec<Message>) {
         let Some(slot) = self.router.as_mut().and_then(|router| router.slot(slot)) else { return };
         let SlotState::Accepting(held) = &mut slot.state else { return };
         let held = std::mem::take(held);
@@ -311,10 +319,12 @@ impl Session {
         slot.state = SlotState::Settling(held, until);
         let id = slot.id;
         let namespace = slot.namespace.clone();
-        let data = serde_json::json!({ "sid": sid.as_str() }).to_string();
-        let packet = Packet::Connect { namespace, data: Some(ByteString::from(data)) };
+        let packet = Packet::Connect { namespace, data: Some(ByteString::from(data.to_json())) };
         if let Some(router) = &mut self.router {
             router.connect_due = None;
+        }
+        for message in before {
+            self.engine.send_replay(message);
         }
         self.send_packet(now, &packet);
         if until == now {

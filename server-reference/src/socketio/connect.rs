@@ -1,5 +1,4 @@
 use std::{
-    any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::AtomicBool},
 };
@@ -12,7 +11,7 @@ use nexus_core::{
 use parking_lot::Mutex;
 
 use super::{
-    ConnectError, ConnectRequest, Handshake, Namespaces, Socket, SocketInner, dispatch::EventQueue,
+    ConnectError, ConnectRequest, Handshake, Namespaces, Socket, SocketInner, dispatch::EventQueue, handshake::Decided,
     namespace::NamespaceInner,
 };
 use crate::{
@@ -36,7 +35,7 @@ pub(crate) fn handle(
     let handshake = Handshake::new(auth, Arc::clone(&connection.request));
     let authorize = namespace.authorize.read().clone();
     match authorize {
-        None => accept(connection, namespace, slot, handshake, None),
+        None => accept(connection, namespace, slot, handshake, Decided::default()),
         Some(authorize) => {
             let request = ConnectRequest::new(namespace.name.clone(), handshake.clone());
             let connection = Arc::clone(connection);
@@ -45,7 +44,7 @@ pub(crate) fn handle(
                 let deciding = AssertUnwindSafe(async { authorize(request.clone()).await }).catch_unwind();
                 let decided = tokio::time::timeout(connection.engine.config.connect_timeout, deciding).await;
                 match decided {
-                    Ok(Ok(Ok(()))) => accept(&connection, namespace, slot, handshake, request.take_data()),
+                    Ok(Ok(Ok(()))) => accept(&connection, namespace, slot, handshake, request.take_decided()),
                     Ok(Ok(Err(error))) => refuse(&connection, slot, &error),
                     Ok(Err(_)) => {
                         connection.engine.metrics.handler_panics.increment();
@@ -74,7 +73,7 @@ fn accept(
     namespace: Arc<NamespaceInner>,
     slot: SlotId,
     handshake: Handshake,
-    data: Option<Arc<dyn Any + Send + Sync>>,
+    decided: Decided,
 ) {
     let shared = Arc::clone(&namespace.shared);
     let socket = Arc::new(SocketInner {
@@ -84,7 +83,8 @@ fn accept(
         connection: Arc::clone(connection),
         slot,
         handshake,
-        data,
+        data: decided.data,
+        user: decided.user,
         handlers: Mutex::default(),
         queue: Mutex::new(EventQueue::closed()),
         acks: Mutex::default(),

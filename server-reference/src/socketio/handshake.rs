@@ -85,12 +85,26 @@ impl fmt::Debug for Handshake {
 pub struct ConnectRequest {
     namespace: nexus_core::socketio::Namespace,
     handshake: Handshake,
-    data: Arc<Mutex<Option<Arc<dyn Any + Send + Sync>>>>,
+    decided: Arc<Mutex<Decided>>,
+}
+
+/// What the application says of a client that it lets in.
+#[derive(Default)]
+pub(super) struct Decided {
+    pub(super) data: Option<Arc<dyn Any + Send + Sync>>,
+    pub(super) user: Option<Arc<str>>,
+}
+
+/// Leaves out what it says.
+impl fmt::Debug for Decided {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decided").finish_non_exhaustive()
+    }
 }
 
 impl ConnectRequest {
     pub(super) fn new(namespace: nexus_core::socketio::Namespace, handshake: Handshake) -> Self {
-        Self { namespace, handshake, data: Arc::default() }
+        Self { namespace, handshake, decided: Arc::default() }
     }
 
     /// The namespace's name, with its slash.
@@ -116,10 +130,16 @@ impl ConnectRequest {
     /// Attaches a value that [`Socket::data`](crate::Socket::data) will give, such as the user.
     /// There is one: a second call replaces the first.
     pub fn socket_data<T: Send + Sync + 'static>(&self, data: T) {
-        *self.data.lock() = Some(Arc::new(data));
+        self.decided.lock().data = Some(Arc::new(data));
     }
 
-    pub(super) fn take_data(&self) -> Option<Arc<dyn Any + Send + Sync>> {
-        self.data.lock().take()
+    /// Says which user the client has proven to be. Delivery guarantees are the user's: a session is resumed by the user
+    /// that it belonged to, and by nobody else, and without a user nothing is granted (`docs/protocol.md`, "Negotiation").
+    pub fn set_user(&self, user: &str) {
+        self.decided.lock().user = Some(Arc::from(user));
+    }
+
+    pub(super) fn take_decided(&self) -> Decided {
+        std::mem::take(&mut *self.decided.lock())
     }
 }

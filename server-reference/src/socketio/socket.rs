@@ -38,6 +38,7 @@ pub(crate) struct SocketInner {
     pub(super) slot: SlotId,
     pub(super) handshake: Handshake,
     pub(super) data: Option<Arc<dyn Any + Send + Sync>>,
+    pub(super) user: Option<Arc<str>>,
     pub(super) handlers: Mutex<Handlers>,
     pub(super) queue: Mutex<EventQueue>,
     pub(super) acks: Mutex<Option<Box<Acks>>>,
@@ -105,6 +106,12 @@ impl Socket {
     #[must_use]
     pub fn data<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         self.inner.data.clone()?.downcast().ok()
+    }
+
+    /// The user that [`Namespace::authorize`](crate::Namespace::authorize) said the client is.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.inner.user.as_deref()
     }
 
     /// Whether the socket is in its namespace.

@@ -36,6 +36,7 @@ fn guarded(io: &Io, name: &str, verifier: &Arc<Verifier>) -> Namespace {
 fn admit(verifier: &Verifier, request: &ConnectRequest) -> Result<(), ConnectError> {
     match verifier.authenticate(request) {
         Ok(user) => {
+            request.set_user(user.as_str());
             request.socket_data(user);
             Ok(())
         }
