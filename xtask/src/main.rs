@@ -13,6 +13,7 @@ mod failure;
 mod lint;
 mod process;
 mod setup;
+mod simulate;
 mod stages;
 mod test;
 mod web;
@@ -46,6 +47,8 @@ enum Command {
     Web(web::Options),
     /// Measure, side by side with the peers where there are any.
     Bench(bench::Options),
+    /// Run the simulator over many seeds, or replay a run of it.
+    Simulate(simulate::Options),
     /// Check format, lints, and the licences and sources of dependencies.
     Lint,
 }
@@ -74,6 +77,7 @@ fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Test(options) => test::run(context, &options),
         Command::Web(options) => web::run(context, &options),
         Command::Bench(options) => bench::run(context, &options),
+        Command::Simulate(options) => simulate::run(context, &options),
         Command::Lint => lint::run(context),
     }
 }

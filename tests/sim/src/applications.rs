@@ -9,7 +9,6 @@ use nexus_core::{
     time::Timestamp,
 };
 use nexus_server::session::Message;
-use rand::RngExt as _;
 
 use crate::{
     client::Client,
@@ -35,17 +34,17 @@ impl World<'_> {
         if !self.active {
             return;
         }
-        let choice = self.rng.random_range(0..100_u32);
-        match choice {
-            0..92 => self.emit(client, choice),
+        match self.choices.below("action", 100) {
+            0 => {}
+            1..92 => self.emit(client),
             92..94 => self.change_visibility(client),
             94..96 => {
-                let reachable = self.rng.random_bool(0.7);
+                let reachable = !self.choices.percent("unreachable", 30);
                 self.with_manager(client, |manager, now| manager.network_changed(now, reachable));
             }
             _ => self.with_manager(client, Manager::woke),
         }
-        self.plan_soon(Step::Act(client), self.scenario.action_every);
+        self.plan_next("next action", self.scenario.action_every, Step::Act(client));
     }
 
     pub(crate) fn with_manager(&mut self, client: usize, act: impl FnOnce(&mut Manager, Timestamp)) {
@@ -68,23 +67,23 @@ impl World<'_> {
         self.pump_client(client);
     }
 
-    pub(crate) fn emit(&mut self, client: usize, choice: u32) {
+    pub(crate) fn emit(&mut self, client: usize) {
         let Some(it) = self.clients.get_mut(client) else { return };
-        let index = self.rng.random_range(0..it.namespaces.len());
-        let Some(namespace) = it.namespaces.get(index).cloned() else { return };
+        let index = self.choices.below("namespace", it.namespaces.len() as u64);
+        let Some(namespace) = it.namespaces.get(index as usize).cloned() else { return };
         let lane = (client, namespace.clone());
         let number = self.oracle.next_number(&lane);
-        let payload = if choice.is_multiple_of(7) {
+        let payload = if self.choices.percent("binary", 14) {
             Payload::from_args(&(number, Bytes::from_static(&[0, 255, 128])))
         } else {
             Payload::from_args(&(number, "padding"))
         };
         let Ok(payload) = payload else { return };
         let mut emit = Emit::new(namespace, "up", payload);
-        let awaits_ack = choice.is_multiple_of(3);
+        let awaits_ack = self.choices.percent("with ack", 33);
         if awaits_ack {
-            emit = emit.with_ack_timeout(Duration::from_millis(self.rng.random_range(100..15_000)));
-        } else if choice.is_multiple_of(10) {
+            emit = emit.with_ack_timeout(Duration::from_millis(100 + self.choices.below("ack timeout", 14_900)));
+        } else if self.choices.percent("volatile", 10) {
             emit = emit.volatile();
         }
         match it.manager.emit(self.now, emit) {
@@ -105,11 +104,12 @@ impl World<'_> {
         if !self.active || connection.slots.is_empty() {
             return;
         }
-        let index = self.rng.random_range(0..connection.slots.len());
-        let Some((&slot, namespace)) = connection.slots.iter().nth(index) else { return };
+        let index = self.choices.below("namespace of the server", connection.slots.len() as u64);
+        let Some((&slot, namespace)) = connection.slots.iter().nth(index as usize) else { return };
         let namespace = namespace.clone();
-        match self.rng.random_range(0..40_u32) {
-            0 => {
+        match self.choices.below("action of the server", 40) {
+            0 => {}
+            39 => {
                 self.oracle.report.server_disconnects += 1;
                 connection.session.end(self.now, slot);
             }
@@ -126,7 +126,7 @@ impl World<'_> {
             }
         }
         self.pump_session(key);
-        self.plan_soon(Step::ServerActs(key), self.scenario.action_every);
+        self.plan_next("next action of the server", self.scenario.action_every, Step::ServerActs(key));
     }
 
     pub(crate) fn application_hears(&mut self, client: usize, event: Event) {
@@ -135,7 +135,7 @@ impl World<'_> {
                 self.oracle.status(client, change.status);
                 match change.reason {
                     Some(DisconnectReason::ServerDisconnect) => {
-                        self.plan_soon(Step::ConnectAgain(client), self.scenario.action_every);
+                        self.plan_next("connecting again", self.scenario.action_every, Step::ConnectAgain(client));
                     }
                     None if change.status == ConnectionStatus::Disconnected => {
                         self.oracle.fail_because(format!("client {client}: disconnected without a reason"));

@@ -8,7 +8,6 @@ use nexus_core::{
     socketio::{Packet, Payload, Sid},
 };
 use nexus_server::session::{BadInput, Message, Output as SessionOutput, SlotId};
-use rand::RngExt as _;
 
 use crate::{
     connection::Item,
@@ -28,9 +27,9 @@ impl World<'_> {
         while let Some(output) = self.clients.get_mut(client).and_then(|it| it.manager.poll_output()) {
             match output {
                 Output::Connect { connection: id, .. } => {
-                    let refused = self.active && self.rng.random_range(0..100) < self.scenario.refused_percent;
+                    let refused = self.active && self.choices.percent("refused", self.scenario.refused_percent);
                     let step = if refused { Step::Refused { client, id } } else { Step::Opened { client, id } };
-                    self.plan_soon(step, self.scenario.max_delay);
+                    self.plan_within("opening", self.scenario.max_delay * 2, step);
                 }
                 Output::Transmit { connection: id, frame, .. } => self.transmit(client, id, frame),
                 Output::Ping { connection: id, nonce } => {
@@ -90,7 +89,7 @@ impl World<'_> {
         match output {
             SessionOutput::Connect { slot, namespace, .. } => {
                 connection.slots.insert(slot, namespace.detach());
-                self.plan_soon(Step::Authorized { key, slot }, Duration::from_secs(3));
+                self.plan_within("authorizing", Duration::from_secs(6), Step::Authorized { key, slot });
             }
             SessionOutput::Event { slot, id, payload, .. } => {
                 let Some(namespace) = connection.slots.get(&slot).cloned() else { return };

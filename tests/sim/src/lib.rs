@@ -2,7 +2,7 @@
 //! virtual time, in one thread.
 //!
 //! A run is a function of its seed: the same seed gives the same packets, the same faults and the
-//! same [`Report::digest`]. Nothing waits, so an hour of reconnecting takes milliseconds.
+//! same [`Report::digest`]. It is a list of [decisions](Decision) too, which [`shrink`] makes short where a run fails. Nothing waits, so an hour of reconnecting takes milliseconds.
 //!
 //! ```
 //! use nexus_sim::{Scenario, run};
@@ -23,21 +23,36 @@
 //! - after disconnecting, nothing sets a timer.
 
 mod applications;
+mod choices;
 mod client;
 mod connection;
+mod decisions_file;
 mod drive;
 mod network;
 mod oracle;
 mod scenario;
+mod shrink;
 mod world;
 
+pub use choices::{Decision, Decisions};
+pub use decisions_file::{read_decisions, write_decisions};
 pub use oracle::Violation;
 pub use scenario::{Report, Scenario};
+pub use shrink::{Shrunk, shrink};
 
 /// Runs a scenario from a seed.
 ///
 /// # Errors
 /// The first invariant that was broken, with what the run had seen of it.
 pub fn run(seed: u64, scenario: &Scenario) -> Result<Report, Violation> {
-    world::World::new(seed, scenario).run()
+    let result = world::World::new(&mut choices::Choices::from_seed(seed), scenario).run();
+    result.map_err(|violation| Violation { seed: Some(seed), ..violation })
+}
+
+/// Runs a scenario from a list of decisions, as [`shrink`] gives it. Past its end nothing happens any more.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_decisions(decisions: &[u64], scenario: &Scenario) -> Result<Report, Violation> {
+    world::World::new(&mut choices::Choices::from_decisions(decisions.to_vec()), scenario).run()
 }

@@ -7,7 +7,6 @@ use nexus_core::{
     manager::{ConnectionId, TransportEvent},
 };
 use nexus_server::session::DisconnectReason;
-use rand::RngExt as _;
 
 use crate::{
     connection::{Connection, Item, awaits_attachments, numbered_event},
@@ -28,7 +27,7 @@ impl World<'_> {
         let can_ping = client.is_multiple_of(2);
         self.tell_client(client, id, TransportEvent::Opened { can_ping });
         self.pump_session(key);
-        self.plan_soon(Step::ServerActs(key), self.scenario.action_every);
+        self.plan_next("next action of the server", self.scenario.action_every, Step::ServerActs(key));
     }
 
     pub(crate) fn fault(&mut self, client: usize) {
@@ -38,17 +37,19 @@ impl World<'_> {
         let keys = self.connections.iter().filter(|(_, it)| it.client == client && !it.cut).map(|(&key, _)| key);
         let keys: Vec<Key> = keys.collect();
         for key in keys {
-            if self.rng.random_bool(0.5) {
-                self.cut(key);
-            } else {
-                self.oracle.report.stalls += 1;
-                let length = self.random_up_to(self.scenario.max_stall);
-                if let Some(connection) = self.connections.get_mut(&key) {
-                    connection.stalled_until = self.now + length;
+            match self.choices.below("fault", 5) {
+                0 => {}
+                1 | 2 => self.cut(key),
+                _ => {
+                    self.oracle.report.stalls += 1;
+                    let length = self.duration("stall", self.scenario.max_stall);
+                    if let Some(connection) = self.connections.get_mut(&key) {
+                        connection.stalled_until = self.now + length;
+                    }
                 }
             }
         }
-        self.plan_soon(Step::Fault(client), self.scenario.fault_every);
+        self.plan_next("next fault", self.scenario.fault_every, Step::Fault(client));
     }
 
     /// Loses what is on its way; the ends learn it later, each in its time.
@@ -58,12 +59,12 @@ impl World<'_> {
         connection.to_client.lose().for_each(drop);
         self.oracle.report.cuts += 1;
         self.lose_uplink(key);
-        self.plan_soon(Step::ClientLearns(key), Duration::from_secs(2));
-        self.plan_soon(Step::ServerLearns(key), Duration::from_secs(30));
+        self.plan_within("client learns", Duration::from_secs(4), Step::ClientLearns(key));
+        self.plan_within("server learns", Duration::from_secs(60), Step::ServerLearns(key));
     }
 
     pub(crate) fn send_to_server(&mut self, key: Key, item: Item) {
-        let delay = self.random_up_to(self.scenario.max_delay);
+        let delay = self.duration("delay", self.scenario.max_delay);
         let Some(connection) = self.connections.get_mut(&key) else { return };
         if connection.cut || connection.session.is_closed() {
             lose(&mut self.oracle, connection.client, &item);
@@ -74,7 +75,7 @@ impl World<'_> {
     }
 
     pub(crate) fn send_to_client(&mut self, key: Key, item: Item) {
-        let delay = self.random_up_to(self.scenario.max_delay);
+        let delay = self.duration("delay", self.scenario.max_delay);
         let Some(connection) = self.connections.get_mut(&key) else { return };
         if !connection.cut && !connection.client_gone {
             let arrival = connection.to_client.push(self.now, delay, item);

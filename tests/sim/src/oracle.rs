@@ -15,8 +15,8 @@ use crate::Report;
 /// An invariant that a run broke.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// The seed that shows it again.
-    pub seed: u64,
+    /// The seed that shows it again, if the run had one.
+    pub seed: Option<u64>,
     /// When, in virtual time.
     pub at: Timestamp,
     /// What happened that must not.
@@ -25,7 +25,10 @@ pub struct Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "seed {} at {:?}: {}", self.seed, self.at, self.what)
+        match self.seed {
+            Some(seed) => write!(f, "seed {seed} at {:?}: {}", self.at, self.what),
+            None => write!(f, "at {:?}: {}", self.at, self.what),
+        }
     }
 }
 

@@ -6,10 +6,8 @@ use nexus_core::{
     time::Timestamp,
 };
 use nexus_server::session::{DisconnectReason, SessionConfig, SlotId};
-use rand::{RngExt as _, SeedableRng as _};
-use rand_pcg::Pcg64Mcg;
 
-use crate::{Report, Scenario, Violation, client::Client, connection::Connection, oracle::Oracle};
+use crate::{Report, Scenario, Violation, choices::Choices, client::Client, connection::Connection, oracle::Oracle};
 
 /// Names a connection in a run.
 pub(crate) type Key = u64;
@@ -45,9 +43,8 @@ pub(crate) enum Step {
 
 /// Everything that exists in a run, and the agenda that drives it.
 pub(crate) struct World<'a> {
-    pub(crate) seed: u64,
+    pub(crate) choices: &'a mut Choices,
     pub(crate) scenario: &'a Scenario,
-    pub(crate) rng: Pcg64Mcg,
     pub(crate) now: Timestamp,
     pub(crate) agenda: BTreeMap<(Timestamp, u64), Step>,
     pub(crate) planned: u64,
@@ -65,12 +62,11 @@ pub(crate) struct World<'a> {
 const MAX_STEPS: u64 = 5_000_000;
 
 impl<'a> World<'a> {
-    pub(crate) fn new(seed: u64, scenario: &'a Scenario) -> Self {
-        let mut rng = Pcg64Mcg::seed_from_u64(seed);
-        let heartbeat = Duration::from_millis(rng.random_range(2_000..25_000));
+    pub(crate) fn new(choices: &'a mut Choices, scenario: &'a Scenario) -> Self {
+        let heartbeat = Duration::from_millis(2_000 + choices.below("ping interval", 23_000));
         let session_config = Arc::new(SessionConfig {
             ping_interval: heartbeat,
-            ping_timeout: Duration::from_millis(rng.random_range(1_500..20_000)),
+            ping_timeout: Duration::from_millis(1_500 + choices.below("ping timeout", 18_500)),
             max_payload: 100_000,
             max_packets: 64,
             upgrades: false,
@@ -82,12 +78,12 @@ impl<'a> World<'a> {
             send_queue_bytes: 1 << 20,
             decoder: Limits::default(),
         });
-        let clients =
-            (0..scenario.clients).map(|index| Client::new(index, seed, scenario.namespaces.clamp(1, 8))).collect();
+        let namespaces = scenario.namespaces.clamp(1, 8);
+        let mut client = |index| Client::new(index, choices.below("client", u64::MAX), namespaces);
+        let clients = (0..scenario.clients).map(&mut client).collect();
         Self {
-            seed,
+            choices,
             scenario,
-            rng,
             now: Timestamp::from_millis(1),
             agenda: BTreeMap::new(),
             planned: 0,
@@ -104,8 +100,8 @@ impl<'a> World<'a> {
     pub(crate) fn run(mut self) -> Result<Report, Violation> {
         for client in 0..self.clients.len() {
             self.connect(client);
-            self.plan_soon(Step::Act(client), self.scenario.action_every);
-            self.plan_soon(Step::Fault(client), self.scenario.fault_every);
+            self.plan_next("next action", self.scenario.action_every, Step::Act(client));
+            self.plan_next("next fault", self.scenario.fault_every, Step::Fault(client));
         }
         self.run_until(self.now + self.scenario.active, |_| false)?;
 
@@ -202,9 +198,15 @@ impl<'a> World<'a> {
         self.agenda.insert((at, self.planned), step);
     }
 
-    /// At a random time within twice the mean.
-    pub(crate) fn plan_soon(&mut self, step: Step, mean: Duration) {
-        let delay = self.random_up_to(mean.saturating_mul(2));
+    /// Some time later, at the latest after `longest`.
+    pub(crate) fn plan_within(&mut self, about: &'static str, longest: Duration, step: Step) {
+        let delay = self.duration(about, longest);
+        self.plan(self.now + delay, step);
+    }
+
+    /// What happens again and again: at the earliest after half the mean.
+    pub(crate) fn plan_next(&mut self, about: &'static str, mean: Duration, step: Step) {
+        let delay = mean / 2 + self.duration(about, mean);
         self.plan(self.now + delay, step);
     }
 
@@ -236,9 +238,10 @@ impl<'a> World<'a> {
         }
     }
 
-    pub(crate) fn random_up_to(&mut self, longest: Duration) -> Duration {
-        let nanos = u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX);
-        Duration::from_nanos(self.rng.random_range(0..=nanos))
+    /// Up to `longest`, in whole microseconds.
+    pub(crate) fn duration(&mut self, about: &'static str, longest: Duration) -> Duration {
+        let micros = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX);
+        Duration::from_micros(self.choices.below(about, micros.saturating_add(1)))
     }
 
     pub(crate) fn key(&self, client: usize, id: ConnectionId) -> Option<Key> {
@@ -294,6 +297,6 @@ impl<'a> World<'a> {
     }
 
     fn violation(&self, what: String) -> Violation {
-        Violation { seed: self.seed, at: self.now, what }
+        Violation { seed: None, at: self.now, what }
     }
 }

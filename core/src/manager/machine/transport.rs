@@ -33,7 +33,7 @@ impl Manager {
             }
             TransportEvent::Frame(frame) => self.on_frame(frame, None),
             TransportEvent::HostFrame { head, args, last: _, unique: _ } => {
-                self.on_frame(Frame::Text(head), Some(args))
+                self.on_frame(Frame::Text(head), Some(args));
             }
             TransportEvent::Pong { nonce } => self.on_pong(nonce),
             TransportEvent::Flushed { frames } => {
