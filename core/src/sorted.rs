@@ -52,6 +52,10 @@ impl<K, V> SortedMap<K, V> {
         self.iter_mut().map(|(_, value)| value)
     }
 
+    pub(crate) fn into_entries(self) -> impl Iterator<Item = (K, V)> {
+        self.slots.into_iter().filter_map(|(key, value)| Some((key, value?)))
+    }
+
     pub(crate) fn into_keys(self) -> impl Iterator<Item = K> {
         self.slots.into_iter().filter_map(|(key, value)| value.is_some().then_some(key))
     }
@@ -152,6 +156,12 @@ impl<K, V> SortedMap<K, V> {
 
     pub(crate) fn get_by(&self, order: impl Fn(&K) -> Ordering) -> Option<&V> {
         self.slots.get(self.search_by(order).ok()?)?.1.as_ref()
+    }
+
+    /// The entry with the least key that is not below.
+    pub(crate) fn first_from(&self, order: impl Fn(&K) -> Ordering) -> Option<(&K, &V)> {
+        let start = self.search_by(order).unwrap_or_else(|index| index);
+        self.slots.get(start..)?.iter().find_map(|(key, value)| Some((key, value.as_ref()?)))
     }
 
     pub(crate) fn get_mut_by(&mut self, order: impl Fn(&K) -> Ordering) -> Option<&mut V> {
@@ -286,6 +296,7 @@ mod tests {
                 prop_assert!(map.iter().eq(model.iter()));
                 prop_assert!(map.iter_mut().eq(model.iter_mut()));
                 prop_assert_eq!(map.first(), model.first_key_value());
+                prop_assert!((0..200).all(|key| map.first_from(|other| other.cmp(&key)) == model.range(key..).next()));
                 prop_assert_eq!((map.len(), map.is_empty()), (model.len(), model.is_empty()));
                 prop_assert!((0..200).all(|key| map.get(&key) == model.get(&key)));
                 prop_assert!(map.dead <= SPARE.max(map.len()), "memory is bounded by what is alive");

@@ -47,6 +47,9 @@ impl Acks {
     /// The id with which the event goes out now, if its acknowledgement is awaited.
     pub(super) fn mark_sent(&mut self, message: MessageId, now: Timestamp) -> Option<AckId> {
         let awaited = self.awaited.get_mut(&message)?;
+        if let Some(before) = awaited.sent {
+            self.by_wire_id.remove(&before.id);
+        }
         let id = AckId(self.last_id % AckId::MAX);
         self.last_id += 1;
         awaited.sent = Some(Sent { id, at: now });
@@ -70,14 +73,20 @@ impl Acks {
         Some(awaited)
     }
 
-    /// Takes out, oldest first, those whose event was sent, in one namespace or in all.
-    pub(super) fn take_sent(&mut self, namespace: Option<&Namespace>) -> Vec<MessageId> {
+    /// Takes out, oldest first, those whose event was sent and is not kept to be sent again, in one namespace or in all.
+    pub(super) fn take_sent(
+        &mut self,
+        namespace: Option<&Namespace>,
+        is_kept: impl Fn(MessageId) -> bool,
+    ) -> Vec<MessageId> {
         let messages: Vec<_> = self
             .by_wire_id
             .values()
             .filter(|message| {
                 let awaited = self.awaited.get(message);
-                namespace.is_none_or(|wanted| awaited.is_some_and(|awaited| awaited.namespace == *wanted))
+                let is_there =
+                    awaited.is_some_and(|awaited| namespace.is_none_or(|wanted| awaited.namespace == *wanted));
+                is_there && !is_kept(**message)
             })
             .copied()
             .collect();
@@ -178,8 +187,9 @@ mod tests {
         }
         acks.mark_sent(id(1), at(1));
         acks.mark_sent(id(2), at(1));
-        assert_eq!(acks.take_sent(Some(&b)), [id(2)]);
-        assert_eq!(acks.take_sent(None), [id(1)]);
+        assert_eq!(acks.take_sent(Some(&b), |_| false), [id(2)]);
+        assert!(acks.take_sent(None, |message| message == id(1)).is_empty());
+        assert_eq!(acks.take_sent(None, |_| false), [id(1)]);
         assert_eq!(acks.len(), 1);
     }
 

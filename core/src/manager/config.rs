@@ -31,6 +31,9 @@ pub struct Config {
     pub primary_namespace: Namespace,
     /// What is sent with the joining of each namespace besides `token` and `userId`. Default: nothing.
     pub auth_fields: AuthFields,
+    /// Whether to ask servers for deduplication and acknowledgement of what is sent (`docs/protocol.md`, "Negotiation").
+    /// Servers that do not know it ignore it. Default: `true`.
+    pub negotiate: bool,
     /// Longest time for the opening of the transport together with the Engine.IO handshake.
     /// Default: 20 s. Bounds: 100 ms to 5 min.
     pub open_timeout: Duration,
@@ -89,6 +92,7 @@ impl Config {
             headers: Vec::new(),
             primary_namespace: Namespace::try_new("realtime").unwrap_or_default(),
             auth_fields: AuthFields::default(),
+            negotiate: true,
             open_timeout: Duration::from_secs(20),
             authentication_timeout: Duration::from_secs(15),
             token_timeout: Duration::from_secs(15),
@@ -250,7 +254,8 @@ impl ReconnectPolicy {
 pub struct OutboxConfig {
     /// Default: 1,000 messages. Zero: nothing is ever queued.
     pub max_messages: usize,
-    /// Default: 16 MiB, counting names, arguments, attachments and a little for each message.
+    /// Default: 16 MiB, counting names, arguments, attachments and a little for each message. What was sent and is kept
+    /// until the server has it counts as well, up to 4,096 messages of each namespace.
     pub max_bytes: usize,
     /// How long a message may wait if the emit does not say. Default: 24 h. Bounds: 1 ms to 30 d.
     pub ttl: Duration,

@@ -234,6 +234,10 @@ pub enum AckError {
     /// The event left the offline queue without being sent: the server has not seen it.
     #[error("never sent: {0}")]
     NotSent(DropReason),
+    /// The event was sent, and the server may or may not have it: another ledger answers than the one that it was sent to,
+    /// or the application gave up the namespace or the connection.
+    #[error("sent, and nobody knows whether it arrived")]
+    Unknown,
 }
 
 impl AckError {
@@ -244,6 +248,7 @@ impl AckError {
             Self::Disconnected => "DISCONNECTED",
             Self::Cancelled { .. } => "CANCELLED",
             Self::NotSent(_) => "NOT_SENT",
+            Self::Unknown => "UNKNOWN",
         }
     }
 

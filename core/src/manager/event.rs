@@ -247,7 +247,8 @@ pub enum Event {
         /// The arguments of the acknowledgement, or how it ended without.
         result: Result<Payload, AckError>,
     },
-    /// A message left the offline queue without being sent.
+    /// A message left the offline queue without being sent, or is not kept any more though the server may lack it
+    /// ([`DropReason::Unknown`]).
     MessageDropped(DroppedMessage),
     /// A durable message is further.
     Delivery {
@@ -382,7 +383,8 @@ pub enum DropReason {
     NamespaceLeft,
     /// Another user connected.
     UserChanged,
-    /// It was sent, and the server may or may not have it: another ledger answers than the one that it was sent to.
+    /// It was sent, and the server may or may not have it: another ledger answers than the one that it was sent to, or the
+    /// application gave up the namespace or the connection.
     Unknown,
 }
 
@@ -396,7 +398,7 @@ impl fmt::Display for DropReason {
             Self::TooLarge => "larger than the server takes",
             Self::NamespaceLeft => "its namespace was left",
             Self::UserChanged => "another user connected",
-            Self::Unknown => "sent, and then the server's memory of it was lost",
+            Self::Unknown => "sent, and nobody knows whether it arrived",
         })
     }
 }

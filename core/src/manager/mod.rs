@@ -8,6 +8,7 @@ mod error;
 mod event;
 mod grade;
 mod ids;
+mod kept;
 mod latency;
 mod link;
 mod machine;

@@ -1,7 +1,7 @@
 use std::mem;
 
 use crate::{
-    socketio::{Namespace, Sid},
+    socketio::{Namespace, Sid, delivery::Grant},
     sorted::SortedMap,
     time::Timestamp,
 };
@@ -17,7 +17,7 @@ pub(super) enum Membership {
     /// The same, after the failure was reported: a late answer still counts.
     NeedLateAnswer { then_leave: bool },
     /// Nothing: it is joined.
-    Joined { sid: Sid },
+    Joined { sid: Sid, grant: Option<Grant> },
     /// The next connection, the time that the server named, or the application: the server refused it.
     Refused { retry_at: Option<Timestamp> },
     /// The application, or the time: the server ended it.
@@ -78,6 +78,14 @@ impl Namespaces {
 
     pub(super) fn is_joined(&self, namespace: &Namespace) -> bool {
         matches!(self.get(namespace), Some(Membership::Joined { .. }))
+    }
+
+    /// What the server grants in a namespace that is joined.
+    pub(super) fn grant(&self, namespace: &Namespace) -> Option<&Grant> {
+        match self.get(namespace) {
+            Some(Membership::Joined { grant, .. }) => grant.as_ref(),
+            _ => None,
+        }
     }
 
     pub(super) fn joined(&self) -> impl Iterator<Item = &Namespace> {
@@ -183,7 +191,7 @@ mod tests {
         let at = Timestamp::from_millis(1);
         let mut namespaces = Namespaces::new(name("p"), 10);
         for (namespace, membership) in [
-            ("p", Membership::Joined { sid: Sid::new("s") }),
+            ("p", Membership::Joined { sid: Sid::new("s"), grant: None }),
             ("answer", Membership::NeedAnswer { deadline: Some(at), then_leave: false }),
             ("left", Membership::NeedAnswer { deadline: Some(at), then_leave: true }),
             ("late", Membership::NeedLateAnswer { then_leave: true }),

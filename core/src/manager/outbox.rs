@@ -66,14 +66,29 @@ impl Outbox {
         self.lanes.iter().filter_map(|(namespace, lane)| Some((namespace, *lane.first()?)))
     }
 
-    /// Takes a message in, and gives those that had to make room for it, oldest first.
-    pub(super) fn push(&mut self, message: MessageId, waiting: Waiting) -> Result<Vec<(MessageId, Waiting)>, Full> {
+    /// Whether anything waits for a namespace.
+    pub(super) fn has(&self, namespace: &Namespace) -> bool {
+        self.lanes.contains_key(namespace)
+    }
+
+    /// Whether there is room for so many bytes more, with those kept elsewhere.
+    pub(super) fn has_room(&self, bytes: usize, kept: usize) -> bool {
+        self.bytes.saturating_add(kept).saturating_add(bytes) <= self.config.max_bytes
+    }
+
+    /// Takes a message in, and gives those that had to make room for it, oldest first. Counts the bytes kept elsewhere.
+    pub(super) fn push(
+        &mut self,
+        message: MessageId,
+        waiting: Waiting,
+        kept: usize,
+    ) -> Result<Vec<(MessageId, Waiting)>, Full> {
         let bytes = waiting.bytes();
-        if self.config.max_messages == 0 || bytes > self.config.max_bytes {
+        if self.config.max_messages == 0 || bytes.saturating_add(kept) > self.config.max_bytes {
             return Err(Full);
         }
         let mut overflowed = Vec::new();
-        while self.messages.len() >= self.config.max_messages || self.bytes + bytes > self.config.max_bytes {
+        while self.messages.len() >= self.config.max_messages || !self.has_room(bytes, kept) {
             match self.config.overflow {
                 Overflow::RejectNew => return Err(Full),
                 Overflow::DropOldest => overflowed.extend(self.pop_oldest()),
@@ -148,9 +163,9 @@ mod tests {
     #[test]
     fn rejecting_keeps_what_was_accepted() {
         let mut outbox = outbox(2, 10_000, Overflow::RejectNew);
-        assert!(outbox.push(id(1), waiting("a", 9)).unwrap().is_empty());
-        assert!(outbox.push(id(2), waiting("b", 9)).unwrap().is_empty());
-        assert_eq!(outbox.push(id(3), waiting("a", 9)).err(), Some(Full));
+        assert!(outbox.push(id(1), waiting("a", 9), 0).unwrap().is_empty());
+        assert!(outbox.push(id(2), waiting("b", 9), 0).unwrap().is_empty());
+        assert_eq!(outbox.push(id(3), waiting("a", 9), 0).err(), Some(Full));
         assert_eq!(outbox.len(), 2);
     }
 
@@ -158,16 +173,16 @@ mod tests {
     fn dropping_makes_room_for_messages_and_bytes() {
         let mut outbox = outbox(2, 10_000, Overflow::DropOldest);
         for message in 1..=3 {
-            let dropped = outbox.push(id(message), waiting("a", 9)).unwrap();
+            let dropped = outbox.push(id(message), waiting("a", 9), 0).unwrap();
             assert_eq!(ids(&dropped), if message == 3 { vec![1] } else { vec![] });
         }
         let size = waiting("a", 9).bytes();
         let mut outbox = super::tests::outbox(100, 3 * size, Overflow::DropOldest);
         for message in 1..=3 {
-            outbox.push(id(message), waiting("a", 9)).unwrap();
+            outbox.push(id(message), waiting("a", 9), 0).unwrap();
         }
         assert_eq!(outbox.bytes(), 3 * size);
-        let dropped = outbox.push(id(4), waiting("ab", 9)).unwrap();
+        let dropped = outbox.push(id(4), waiting("ab", 9), 0).unwrap();
         assert_eq!(ids(&dropped), [1, 2]);
         assert!(outbox.bytes() <= 3 * size);
     }
@@ -176,19 +191,19 @@ mod tests {
     fn a_message_larger_than_the_queue_drops_no_other() {
         let size = waiting("a", 9).bytes();
         let mut outbox = outbox(10, size, Overflow::DropOldest);
-        outbox.push(id(1), waiting("a", 9)).unwrap();
-        assert_eq!(outbox.push(id(2), waiting("aa", 9)).err(), Some(Full));
+        outbox.push(id(1), waiting("a", 9), 0).unwrap();
+        assert_eq!(outbox.push(id(2), waiting("aa", 9), 0).err(), Some(Full));
         assert_eq!(outbox.len(), 1);
         let mut none = super::tests::outbox(0, 1000, Overflow::DropOldest);
-        assert_eq!(none.push(id(1), waiting("a", 9)).err(), Some(Full));
+        assert_eq!(none.push(id(1), waiting("a", 9), 0).err(), Some(Full));
     }
 
     #[test]
     fn expiry_lanes_and_bytes_follow_every_removal() {
         let mut outbox = outbox(10, 10_000, Overflow::RejectNew);
-        outbox.push(id(1), waiting("a", 30)).unwrap();
-        outbox.push(id(2), waiting("b", 10)).unwrap();
-        outbox.push(id(3), waiting("a", 20)).unwrap();
+        outbox.push(id(1), waiting("a", 30), 0).unwrap();
+        outbox.push(id(2), waiting("b", 10), 0).unwrap();
+        outbox.push(id(3), waiting("a", 20), 0).unwrap();
         assert_eq!(outbox.next_expiry(), Some(Timestamp::from_millis(10)));
         assert!(outbox.pop_expired(Timestamp::from_millis(9)).is_none());
         assert_eq!(outbox.pop_expired(Timestamp::from_millis(25)).unwrap().0, id(2));

@@ -20,6 +20,10 @@ pub struct Stats {
     pub queued_messages: usize,
     /// Their size in bytes.
     pub queued_bytes: usize,
+    /// Buffered messages that were sent, and are kept until the server has them.
+    pub kept_messages: usize,
+    /// Their size in bytes, which counts against [`OutboxConfig::max_bytes`](super::OutboxConfig::max_bytes).
+    pub kept_bytes: usize,
     /// Acknowledgements that are awaited.
     pub pending_acks: usize,
     /// Received events that may still be acknowledged.
@@ -73,6 +77,8 @@ counters! {
     bytes_in,
     /// Events given to transports.
     events_out,
+    /// Those of them that were given to an earlier connection before.
+    events_repeated,
     /// Events that came.
     events_in,
     /// Emits that were refused.
@@ -81,6 +87,8 @@ counters! {
     volatile_dropped,
     /// Messages that left the offline queue without being sent.
     messages_dropped,
+    /// Messages of which nobody knows whether the server has them.
+    messages_unknown,
     /// Acknowledgements that came in time.
     acks_received,
     /// Acknowledgements that did not come in time.

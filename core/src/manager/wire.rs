@@ -5,7 +5,10 @@ use bytestring::ByteString;
 use super::{command::Token, config::AuthFields, error::ServerError};
 use crate::{
     json::{self, push_string},
-    socketio::{Namespace, Sid},
+    socketio::{
+        Namespace, Sid,
+        delivery::{Grant, Request},
+    },
 };
 
 /// What a stock server says of a namespace that it does not have.
@@ -14,6 +17,16 @@ const INVALID_NAMESPACE: &str = "Invalid namespace";
 const MESSAGE_LIMIT: usize = 1024;
 const SID_LIMIT: usize = 256;
 
+/// What an answer to a CONNECT says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ConnectAnswer {
+    pub(super) sid: Sid,
+    /// Names the session for its recovery.
+    pub(super) pid: Option<ByteString>,
+    /// What the server grants of what was asked for.
+    pub(super) grant: Option<Grant>,
+}
+
 /// A namespace that no server has, unless it has all. Asked for, it is refused at once: a round trip.
 pub(super) fn probe_namespace() -> Namespace {
     const NAME: &str = "/nexus~probe";
@@ -21,7 +34,7 @@ pub(super) fn probe_namespace() -> Namespace {
 }
 
 /// The data of a CONNECT.
-pub(super) fn auth(token: &Token, user_id: &str, fields: &AuthFields) -> ByteString {
+pub(super) fn auth(token: &Token, user_id: &str, fields: &AuthFields, request: Option<&Request>) -> ByteString {
     let mut json = String::with_capacity(64 + token.expose().len() + user_id.len());
     json.push_str("{\"token\":");
     push_string(&mut json, token.expose());
@@ -33,16 +46,28 @@ pub(super) fn auth(token: &Token, user_id: &str, fields: &AuthFields) -> ByteStr
         json.push(':');
         json.push_str(value);
     }
+    if let Some(request) = request {
+        json.push_str(",\"nx\":");
+        json.push_str(&request.encode());
+    }
     json.push('}');
     json.into()
 }
 
-/// The session's id from the data of a CONNECT answer; further keys do no harm.
-pub(super) fn connect_answer(data: Option<&str>) -> Option<Sid> {
-    let [sid] = json::fields(data?, ["sid"])?;
-    let sid = json::string(sid?)?;
-    let is_valid = !sid.is_empty() && sid.len() <= SID_LIMIT;
-    is_valid.then(|| Sid::new(&*sid))
+/// The data of a CONNECT answer; further keys do no harm. The error is the rule that it breaks.
+pub(super) fn connect_answer(data: Option<&str>) -> Result<ConnectAnswer, &'static str> {
+    const NO_SID: &str = "the answer to CONNECT must have a sid";
+    let [sid, pid, nx] = data.and_then(|data| json::fields(data, ["sid", "pid", "nx"])).ok_or(NO_SID)?;
+    let sid = sid.and_then(short_id).ok_or(NO_SID)?;
+    let grant = match nx {
+        Some(nx) => Some(Grant::parse(nx).ok_or("the answer to CONNECT grants what can't be understood")?),
+        None => None,
+    };
+    Ok(ConnectAnswer { sid: Sid::new(&*sid), pid: pid.and_then(short_id).map(|pid| (&*pid).into()), grant })
+}
+
+fn short_id(json: &str) -> Option<Cow<'_, str>> {
+    json::string(json).filter(|id| !id.is_empty() && id.len() <= SID_LIMIT)
 }
 
 /// The data of a CONNECT_ERROR, which older servers send as a bare string.
@@ -85,12 +110,17 @@ mod tests {
     #[test]
     fn auth_is_pinned() {
         let mut fields = AuthFields::default();
-        assert_eq!(auth(&"t".into(), "u", &fields), r#"{"token":"t","userId":"u"}"#);
+        assert_eq!(auth(&"t".into(), "u", &fields, None), r#"{"token":"t","userId":"u"}"#);
         fields.insert("device", &serde_json::json!({"type": "desktop"})).unwrap();
         fields.insert("app", "nexus").unwrap();
         assert_eq!(
-            auth(&"a\"b".into(), "ü\n", &fields),
+            auth(&"a\"b".into(), "ü\n", &fields, None),
             r#"{"token":"a\"b","userId":"ü\n","app":"nexus","device":{"type":"desktop"}}"#
+        );
+        let request = Request { instance: "Vb9".into(), position: None };
+        assert_eq!(
+            auth(&"t".into(), "u", &AuthFields::default(), Some(&request)),
+            r#"{"token":"t","userId":"u","nx":{"v":1,"ci":"Vb9"}}"#
         );
     }
 
@@ -105,10 +135,21 @@ mod tests {
 
     #[test]
     fn a_connect_answer_has_an_id() {
-        assert_eq!(connect_answer(Some(r#"{"sid":"abc","pid":"x"}"#)), Some(Sid::new("abc")));
+        let answer = connect_answer(Some(r#"{"sid":"abc","pid":"x"}"#)).unwrap();
+        assert_eq!(answer, ConnectAnswer { sid: Sid::new("abc"), pid: Some("x".into()), grant: None });
         let long = format!(r#"{{"sid":"{}"}}"#, "a".repeat(SID_LIMIT + 1));
         for data in [None, Some("{}"), Some(r#"{"sid":""}"#), Some(r#"{"sid":1}"#), Some(&*long)] {
-            assert_eq!(connect_answer(data), None, "{data:?}");
+            assert!(connect_answer(data).is_err(), "{data:?}");
+        }
+    }
+
+    #[test]
+    fn a_connect_answer_may_grant() {
+        let grant = |nx: &str| connect_answer(Some(&format!(r#"{{"sid":"s","nx":{nx}}}"#))).map(|answer| answer.grant);
+        let expected = Grant { buffered: Some("G".into()), durable: Some("K".into()), lost: 2 };
+        assert_eq!(grant(r#"{"v":1,"b":"G","d":"K","t":2}"#), Ok(Some(expected)));
+        for nx in ["null", "1", r#"{"v":2}"#, r#"{"v":1,"b":""}"#] {
+            assert!(grant(nx).is_err(), "{nx}");
         }
     }
 

@@ -8,16 +8,17 @@ use super::{Manager, State, User};
 use crate::{
     manager::{
         command::{Credentials, Token, TokenFailure},
-        error::{AckError, ConnectCallError, ConnectError, ServerError, TokenRequestError},
-        event::{Continuity, DropReason, Event, LeaveReason, Output, TokenReason, TransportRequest},
+        error::{ConnectCallError, ConnectError, ServerError, TokenRequestError},
+        event::{DropReason, Event, LeaveReason, Output, TokenReason, TransportRequest},
         ids::{ConnectTicket, ConnectionId, TokenRequest},
+        kept::Kept,
         link::{Link, Stage},
         namespaces::Membership,
         status::{ConnectionStatus, DisconnectReason, Quality, StatusChange},
         timers::Timer,
-        wire,
+        wire::{self, ConnectAnswer},
     },
-    socketio::{Packet, Sid},
+    socketio::Packet,
 };
 
 /// What is left to do for a transport whose connection ended.
@@ -162,6 +163,7 @@ impl Manager {
             while let Some((message, waiting)) = self.outbox.pop_oldest() {
                 self.drop_message(message, &waiting, DropReason::UserChanged);
             }
+            self.kept = Kept::new(self.instances.next());
             self.user = Some(User {
                 id,
                 credentials,
@@ -255,7 +257,7 @@ impl Manager {
     }
 
     /// The server accepted the CONNECT of the primary namespace.
-    pub(super) fn became_ready(&mut self, sid: Sid, sent_at: crate::time::Timestamp) {
+    pub(super) fn became_ready(&mut self, answer: ConnectAnswer, sent_at: crate::time::Timestamp) {
         let primary = self.config.primary_namespace.clone();
         self.timers.cancel(Timer::Authentication);
         self.timers.set(Timer::Stable, self.now + self.config.reconnect.stable_after);
@@ -263,9 +265,6 @@ impl Manager {
         if let Some(link) = self.link_mut() {
             link.stage = Stage::Ready;
             can_probe = link.can_probe();
-        }
-        if let Some(membership) = self.namespaces.get_mut(&primary) {
-            *membership = Membership::Joined { sid: sid.clone() };
         }
         self.failed_attempts = 0;
         self.counters.connects += 1;
@@ -278,7 +277,7 @@ impl Manager {
         debug!(namespace = %primary, "connected");
         self.set_status(ConnectionStatus::Connected, None);
         self.regrade(crate::manager::grade::Grader::connected);
-        self.tell(Event::Joined { namespace: primary, sid, continuity: Continuity::First });
+        self.became_joined(&primary, answer);
         self.resolve_tickets(&Ok(()));
         if can_probe {
             self.send_probe();
@@ -376,6 +375,8 @@ impl Manager {
         debug!(%reason, "stopped");
         self.say_goodbye();
         self.end_link(Transport::Open);
+        let unknown = self.kept.abandon_all(&mut self.instances);
+        self.drop_unknown(unknown);
         self.timers.cancel(Timer::Retry);
         self.timers.cancel(Timer::BackgroundGrace);
         self.backoff.reset();
@@ -424,9 +425,7 @@ impl Manager {
         for namespace in self.namespaces.connection_ended() {
             self.tell(Event::Left { namespace, reason: LeaveReason::ConnectionLost });
         }
-        for message in self.acks.take_sent(None) {
-            self.tell(Event::AckResolved { message, result: Err(AckError::Disconnected) });
-        }
+        self.end_sent_acks(None);
         self.replies.clear();
         self.latency.restart();
         self.regrade(crate::manager::grade::Grader::disconnected);

@@ -4,14 +4,14 @@ use super::{Manager, connection::Transport};
 use crate::{
     manager::{
         command::JoinProgress,
-        error::{AckError, JoinError, JoinFailure, LeaveError, ServerError},
+        error::{JoinError, JoinFailure, LeaveError, ServerError},
         event::{Continuity, DropReason, Event, LeaveReason},
         link::Stage,
         namespaces::{Due, Membership},
         status::DisconnectReason,
-        wire,
+        wire::{self, ConnectAnswer},
     },
-    socketio::{Namespace, Packet, Sid},
+    socketio::{Namespace, Packet, delivery::Request},
     time::Timestamp,
 };
 
@@ -51,6 +51,8 @@ impl Manager {
                 self.namespaces.remove(namespace);
             }
         }
+        let unknown = self.kept.forget(namespace);
+        self.drop_unknown(unknown);
         while let Some((message, waiting)) = self.outbox.pop_of(namespace) {
             self.drop_message(message, &waiting, DropReason::NamespaceLeft);
         }
@@ -68,7 +70,11 @@ impl Manager {
     pub(super) fn send_connect(&mut self, namespace: &Namespace, deadline: Option<Timestamp>) {
         let Some(user) = &self.user else { return };
         let Some(token) = &user.token else { return };
-        let data = Some(wire::auth(token, &user.id, &self.config.auth_fields));
+        let request = self
+            .config
+            .negotiate
+            .then(|| Request { instance: self.kept.instance(namespace, &mut self.instances), position: None });
+        let data = Some(wire::auth(token, &user.id, &self.config.auth_fields, request.as_ref()));
         if let Some(membership) = self.namespaces.get_mut(namespace) {
             *membership = Membership::NeedAnswer { deadline, then_leave: false };
         }
@@ -87,28 +93,35 @@ impl Manager {
             Some(Membership::NeedAnswer { then_leave, .. } | Membership::NeedLateAnswer { then_leave }) => *then_leave,
             _ => return self.protocol_broken("Socket.IO: an answer to a CONNECT that was not sent".to_owned()),
         };
-        let Some(sid) = wire::connect_answer(data) else {
-            return self.protocol_broken("Socket.IO: the answer to CONNECT must have a sid".to_owned());
+        let answer = match wire::connect_answer(data) {
+            Ok(answer) => answer,
+            Err(rule) => return self.protocol_broken(format!("Socket.IO: {rule}")),
         };
         match sent_at {
-            Some(sent_at) => self.became_ready(sid, sent_at),
+            Some(sent_at) => self.became_ready(answer, sent_at),
             None if then_leave => {
                 self.namespaces.remove(namespace);
                 self.leave_now(namespace);
             }
-            None => self.became_joined(namespace, sid),
+            None => {
+                self.became_joined(namespace, answer);
+                self.flush();
+            }
         }
     }
 
-    fn became_joined(&mut self, namespace: &Namespace, sid: Sid) {
+    pub(super) fn became_joined(&mut self, namespace: &Namespace, answer: ConnectAnswer) {
+        let ConnectAnswer { sid, pid: _, grant } = answer;
+        // What nobody asked for grants nothing.
+        let grant = grant.filter(|_| self.config.negotiate);
         if let Some(membership) = self.namespaces.get_mut(namespace) {
-            *membership = Membership::Joined { sid: sid.clone() };
+            *membership = Membership::Joined { sid: sid.clone(), grant };
         }
         if let Some(link) = self.link_mut() {
             link.forget_left(namespace);
         }
         self.tell(Event::Joined { namespace: namespace.detach(), sid, continuity: Continuity::First });
-        self.flush();
+        self.kept_joined(namespace);
     }
 
     pub(super) fn on_connect_error(&mut self, namespace: &Namespace, data: &str) {
@@ -195,9 +208,7 @@ impl Manager {
 
     /// The session of one namespace is over, the connection is not.
     fn forget_session(&mut self, namespace: &Namespace) {
-        for message in self.acks.take_sent(Some(namespace)) {
-            self.tell(Event::AckResolved { message, result: Err(AckError::Disconnected) });
-        }
+        self.end_sent_acks(Some(namespace));
         self.replies.remove_of(namespace);
     }
 }

@@ -14,15 +14,17 @@ use crate::{
         ids::{MessageId, ReplyId},
         outbox::Waiting,
     },
-    socketio::{AckId, HostArgs, Namespace, Packet, Payload, RESERVED_EVENTS, encode_event_into},
+    socketio::{
+        AckId, HostArgs, Namespace, Packet, Payload, RESERVED_EVENTS, delivery::CONTROL_EVENT, encode_event_with_into,
+    },
 };
 
 const MILLISECOND: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// A frame larger than the limit.
-struct TooLarge {
-    size: u64,
-    limit: u64,
+pub(super) struct TooLarge {
+    pub(super) size: u64,
+    pub(super) limit: u64,
 }
 
 impl Manager {
@@ -45,8 +47,13 @@ impl Manager {
         self.join_now(&namespace);
 
         let message = MessageId::from_u64(self.ids.messages.next());
-        // Whatever makes writing possible flushes the queue, so nothing of this namespace waits there then.
-        let is_writable = self.can_write() && self.namespaces.is_joined(&namespace);
+        let ttl = ttl.unwrap_or(self.config.outbox.ttl).clamp(MILLISECOND, MAX_TTL);
+        let waiting = Waiting { namespace, event, payload, expires_at: self.now + ttl, awaits_ack: ack.is_some() };
+        let namespace = &waiting.namespace;
+        let is_writable = match delivery {
+            Delivery::Volatile => self.can_write() && self.namespaces.is_joined(namespace),
+            _ => self.may_write(namespace, waiting.bytes()),
+        };
         if !is_writable && delivery == Delivery::Volatile {
             if ack.is_some() {
                 return Err(EmitError::NotWritable);
@@ -59,7 +66,14 @@ impl Manager {
             self.acks.insert(message, namespace.clone(), self.now + timeout);
         }
         if is_writable {
-            return match self.write_event(message, &namespace, &event, &payload) {
+            let written = match delivery {
+                Delivery::Volatile => {
+                    let tail = self.guard(namespace, &waiting.payload);
+                    self.write_event(message, namespace, &waiting.event, &waiting.payload, &tail)
+                }
+                _ => self.write_buffered(message, waiting).map_err(|(_, error)| error),
+            };
+            return match written {
                 Ok(()) => Ok(Emitted { message, outcome: EmitOutcome::Transmitted }),
                 Err(TooLarge { size, limit }) => {
                     self.acks.remove(message);
@@ -67,9 +81,7 @@ impl Manager {
                 }
             };
         }
-        let ttl = ttl.unwrap_or(self.config.outbox.ttl).clamp(MILLISECOND, MAX_TTL);
-        let waiting = Waiting { namespace, event, payload, expires_at: self.now + ttl, awaits_ack: ack.is_some() };
-        let Ok(overflowed) = self.outbox.push(message, waiting) else {
+        let Ok(overflowed) = self.outbox.push(message, waiting, self.kept.bytes()) else {
             self.acks.remove(message);
             return Err(EmitError::QueueFull);
         };
@@ -84,7 +96,7 @@ impl Manager {
         if self.user.is_none() {
             return Err(EmitError::NoUser);
         }
-        if RESERVED_EVENTS.contains(&event) {
+        if RESERVED_EVENTS.contains(&event) || event == CONTROL_EVENT {
             return Err(EmitError::ReservedEvent(event.to_owned()));
         }
         if payload.attachments().len() > self.config.limits.attachments {
@@ -100,6 +112,7 @@ impl Manager {
             return Ok(Cancelled::Unsent);
         }
         self.acks.remove(message).ok_or(CancelError::Unknown)?;
+        self.kept.stop_waiting(message);
         self.tell(Event::AckResolved { message, result: Err(AckError::Cancelled { sent: true }) });
         Ok(Cancelled::Wait)
     }
@@ -114,7 +127,7 @@ impl Manager {
         self.check_frames(frame_size(text.len(), payload.host()), payload)
             .map_err(|TooLarge { size, limit }| ReplyError::TooLarge { size, limit })?;
         self.replies.remove(reply);
-        self.transmit_message(text, payload);
+        self.transmit_message(text, payload, ByteString::new());
         Ok(())
     }
 
@@ -125,6 +138,9 @@ impl Manager {
                 return;
             }
             return self.protocol_broken("Socket.IO: an event of a namespace that is not joined".to_owned());
+        }
+        if event == CONTROL_EVENT && self.namespaces.grant(&namespace).is_some() {
+            return self.on_control(&namespace, &payload);
         }
         self.counters.events_in += 1;
         let reply = id.map(|id| {
@@ -143,22 +159,39 @@ impl Manager {
             return;
         };
         self.counters.acks_received += 1;
+        self.kept.acknowledged(message);
         if let Some(sent) = awaited.sent
             && self.link().is_some_and(|link| !link.can_ping)
         {
             self.sample(sent.at);
         }
         self.tell(Event::AckResolved { message, result: Ok(payload) });
+        // A window may have opened.
+        self.flush();
     }
 
-    /// Writes what waits, oldest first, as far as the transport takes it.
+    /// Writes what is kept from before and what waits, oldest first, as far as transport and windows take it.
     pub(super) fn flush(&mut self) {
         self.expire_queued();
         while self.can_write() {
-            let joined = self.outbox.heads().filter(|(namespace, _)| self.namespaces.is_joined(namespace));
-            let Some(message) = joined.map(|(_, message)| message).min() else { return };
+            let is_joined = |namespace: &Namespace| self.namespaces.is_joined(namespace);
+            let again = self.kept.unwritten().filter(|(namespace, _)| is_joined(namespace));
+            let first =
+                self.outbox.heads().filter(|(namespace, _)| is_joined(namespace) && self.kept.may_be_ready(namespace));
+            let first = first.map(|(namespace, message)| (message, namespace, false));
+            let next = again.map(|(namespace, message)| (message, namespace, true)).chain(first).min();
+            let Some((message, namespace, is_again)) = next else { return };
+            if is_again {
+                let namespace = namespace.clone();
+                self.rewrite(&namespace);
+                continue;
+            }
+            let namespace = namespace.clone();
+            if !self.is_kept_ready(&namespace) {
+                return;
+            }
             let Some(waiting) = self.outbox.remove(message) else { return };
-            if self.write_event(message, &waiting.namespace, &waiting.event, &waiting.payload).is_err() {
+            if let Err((waiting, _)) = self.write_buffered(message, waiting) {
                 self.drop_message(message, &waiting, DropReason::TooLarge);
             }
         }
@@ -174,6 +207,7 @@ impl Manager {
         while let Some((message, awaited)) = self.acks.pop_expired(self.now) {
             self.counters.acks_timed_out += 1;
             let sent = awaited.sent.is_some();
+            self.kept.stop_waiting(message);
             if let Some(waiting) = self.outbox.remove(message) {
                 self.drop_message(message, &waiting, DropReason::AckTimedOut);
             }
@@ -199,25 +233,31 @@ impl Manager {
         }
     }
 
-    fn can_write(&self) -> bool {
+    pub(super) fn can_write(&self) -> bool {
         let limit = self.config.limits.unsent_bytes;
         self.link().is_some_and(|link| link.is_ready() && link.unsent_bytes() < limit)
     }
 
-    /// The caller ends the wait for an acknowledgement if this fails.
-    fn write_event(
+    /// Writes an event with one more argument behind its own, if that is not empty. The caller ends the wait for an
+    /// acknowledgement if this fails.
+    pub(super) fn write_event(
         &mut self,
         message: MessageId,
         namespace: &Namespace,
         event: &str,
         payload: &Payload,
+        more: &str,
     ) -> Result<(), TooLarge> {
         let id = self.acks.mark_sent(message, self.now);
         let mut text = String::from(engineio::Packet::MESSAGE_PREFIX);
-        encode_event_into(&mut text, namespace, id, event, payload);
-        self.check_frames(frame_size(text.len(), payload.host()), payload)?;
+        encode_event_with_into(&mut text, namespace, id, event, payload, more);
+        let tail = match payload.host() {
+            Some(_) if !more.is_empty() => ByteString::from(format!(",{more}")),
+            _ => ByteString::new(),
+        };
+        self.check_frames(frame_size(text.len() + tail.len(), payload.host()), payload)?;
         self.counters.events_out += 1;
-        self.transmit_message(text, payload);
+        self.transmit_message(text, payload, tail);
         Ok(())
     }
 
@@ -230,24 +270,28 @@ impl Manager {
 
     /// Sends a packet without attachments.
     pub(super) fn transmit_packet(&mut self, packet: &Packet) {
-        self.transmit(Frame::from(packet_text(packet)), None);
+        self.transmit(Frame::from(packet_text(packet)));
     }
 
-    fn transmit_message(&mut self, text: String, payload: &Payload) {
-        self.transmit(Frame::from(text), payload.host().cloned());
+    fn transmit_message(&mut self, text: String, payload: &Payload, tail: ByteString) {
+        self.transmit_with(Frame::from(text), payload.host().cloned(), tail);
         for attachment in payload.attachments() {
-            self.transmit(Frame::Binary(attachment.clone()), None);
+            self.transmit(Frame::Binary(attachment.clone()));
         }
     }
 
-    pub(super) fn transmit(&mut self, frame: Frame, args: Option<HostArgs>) {
-        let bytes = frame_size(frame.len(), args.as_ref());
+    pub(super) fn transmit(&mut self, frame: Frame) {
+        self.transmit_with(frame, None, ByteString::new());
+    }
+
+    fn transmit_with(&mut self, frame: Frame, args: Option<HostArgs>, tail: ByteString) {
+        let bytes = frame_size(frame.len() + tail.len(), args.as_ref());
         let Some(link) = self.link_mut() else { return };
         link.sent(bytes);
         let connection = link.connection;
         self.counters.frames_out += 1;
         self.counters.bytes_out += bytes as u64;
-        self.outputs.push_back(Output::Transmit { connection, frame, args, tail: ByteString::new() });
+        self.outputs.push_back(Output::Transmit { connection, frame, args, tail });
     }
 }
 

@@ -1,6 +1,7 @@
 //! The manager: its state and public face here, what it does by concern in the modules below.
 
 mod connection;
+mod kept;
 mod membership;
 mod messages;
 #[cfg(test)]
@@ -22,7 +23,8 @@ use super::{
     },
     event::{Event, Output, TransportEvent},
     grade::Grader,
-    ids::{ConnectTicket, ConnectionId, IdSource, MessageId, ReplyId, TokenRequest},
+    ids::{ConnectTicket, ConnectionId, IdSource, InstanceSource, MessageId, ReplyId, TokenRequest},
+    kept::Kept,
     latency::Latency,
     link::Link,
     namespaces::Namespaces,
@@ -53,6 +55,7 @@ use crate::{
 /// ```
 /// use std::collections::VecDeque;
 /// use nexus_core::{
+///     engineio::Frame,
 ///     manager::{Config, ConnectionStatus, Credentials, Manager, Output, TransportEvent},
 ///     time::Timestamp,
 /// };
@@ -71,7 +74,8 @@ use crate::{
 ///                 inputs.push_back((connection, TransportEvent::Frame(open.into())));
 ///             }
 ///             Output::Transmit { connection, frame, .. } => {
-///                 assert_eq!(frame, r#"40/realtime,{"token":"secret","userId":"ada"}"#.into());
+///                 let expected = r#"40/realtime,{"token":"secret","userId":"ada","nx":"#;
+///                 assert!(matches!(frame, Frame::Text(text) if text.starts_with(expected)));
 ///                 inputs.push_back((connection, TransportEvent::Flushed { frames: 1 }));
 ///                 inputs.push_back((connection, TransportEvent::Frame(r#"40/realtime,{"sid":"b"}"#.into())));
 ///             }
@@ -97,6 +101,7 @@ pub struct Manager {
     status: ConnectionStatus,
     namespaces: Namespaces,
     outbox: Outbox,
+    kept: Kept,
     acks: Acks,
     replies: Replies,
     tickets: SortedMap<ConnectTicket, Timestamp>,
@@ -116,6 +121,7 @@ pub struct Manager {
     outputs: VecDeque<Output>,
     counters: Counters,
     ids: Ids,
+    instances: InstanceSource,
 }
 
 /// What there is of a connection, named by what is awaited.
@@ -181,6 +187,7 @@ impl Manager {
     /// A manager at rest. The seed feeds the jitter of reconnection: it has to differ between clients.
     pub fn new(config: Config, seed: u64) -> Self {
         let config = config.clamped();
+        let mut instances = InstanceSource::new(seed);
         Self {
             now: Timestamp::ZERO,
             state: State::Idle,
@@ -188,6 +195,7 @@ impl Manager {
             status: ConnectionStatus::Disconnected,
             namespaces: Namespaces::new(config.primary_namespace.clone(), config.limits.namespaces),
             outbox: Outbox::new(config.outbox.clone()),
+            kept: Kept::new(instances.next()),
             acks: Acks::default(),
             replies: Replies::default(),
             tickets: SortedMap::new(),
@@ -204,6 +212,7 @@ impl Manager {
             outputs: VecDeque::new(),
             counters: Counters::default(),
             ids: Ids::default(),
+            instances,
             config,
         }
     }
@@ -269,6 +278,8 @@ impl Manager {
             p95_latency: self.latency.p95(),
             queued_messages: self.outbox.len(),
             queued_bytes: self.outbox.bytes(),
+            kept_messages: self.kept.len(),
+            kept_bytes: self.kept.bytes(),
             pending_acks: self.acks.len(),
             pending_replies: self.replies.len(),
             namespaces: self.namespaces.len(),
@@ -407,7 +418,8 @@ impl Manager {
 
     /// Ends the connection, or the search for one, until `connect` is called again.
     ///
-    /// Unresolved calls of `connect` are rejected, and awaited acknowledgements of what was sent end as disconnected.
+    /// Unresolved calls of `connect` are rejected, and awaited acknowledgements of what was sent end as disconnected, or as
+    /// unknown where the server deduplicates.
     /// The offline queue stays, for the same user.
     pub fn disconnect(&mut self, now: Timestamp) {
         self.advance(now);
@@ -441,9 +453,13 @@ impl Manager {
     /// Sends an event, or queues it while it can't be sent. Joins its namespace lazily.
     ///
     /// Events of one namespace are sent in the order of their emits. If an acknowledgement is asked for,
-    /// [`Event::AckResolved`](super::Event::AckResolved) comes exactly once. What has been sent is never sent again: a
-    /// connection lost after that ends the wait as disconnected. What is still queued stays, until its time to
+    /// [`Event::AckResolved`](super::Event::AckResolved) comes exactly once. What is still queued stays, until its time to
     /// live or the timeout of its acknowledgement passes.
+    ///
+    /// Where the server deduplicates (`docs/protocol.md`, "Buffered"), what was sent is kept until the server has it, and
+    /// sent again after a loss; it ends as unknown when the server has forgotten, or when the namespace is left or the
+    /// manager stops meanwhile. Elsewhere what has been sent is never sent again: a connection lost after
+    /// that ends the wait as disconnected.
     ///
     /// Events to a namespace that the server refused or ended wait in the queue as well: `join` asks the server again.
     ///

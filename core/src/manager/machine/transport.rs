@@ -69,7 +69,7 @@ impl Manager {
             }
             (Ok(engineio::Packet::Ping(data)), _) if data.len() <= PING_DATA_LIMIT => {
                 self.on_server_ping();
-                self.transmit(engineio::Packet::Pong(data).encode(), None);
+                self.transmit(engineio::Packet::Pong(data).encode());
             }
             (Ok(engineio::Packet::Message(Frame::Text(text))), _) => {
                 self.on_message(|link| link.decoder.handle_text(&text), args);

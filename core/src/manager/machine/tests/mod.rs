@@ -11,3 +11,4 @@ mod properties;
 mod reconnect;
 mod scene;
 mod tokens;
+mod uplink_buffered;

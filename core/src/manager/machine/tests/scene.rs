@@ -40,6 +40,7 @@ impl Scene {
         let mut config = Config::new("http://localhost:3000").unwrap();
         config.reconnect.jitter = 0.0;
         config.probe.by_namespace = false;
+        config.negotiate = false;
         change(&mut config);
         Self {
             manager: Manager::new(config, 1),
@@ -52,6 +53,14 @@ impl Scene {
             can_ping: false,
             journal: Vec::new(),
         }
+    }
+
+    /// It asks for what a server may grant.
+    pub(super) fn negotiating(change: impl FnOnce(&mut Config)) -> Self {
+        Self::with(|config| {
+            config.negotiate = true;
+            change(config);
+        })
     }
 
     /// The driver can send WebSocket pings.
@@ -116,6 +125,20 @@ impl Scene {
         self.open();
         self.receive(HANDSHAKE);
         self.receive(r#"40/realtime,{"sid":"s"}"#);
+    }
+
+    /// As [`accept`](Self::accept), with this grant.
+    pub(super) fn accept_granting(&mut self, nx: &str) {
+        self.open();
+        self.receive(HANDSHAKE);
+        self.receive(&format!(r#"40/realtime,{{"sid":"s","nx":{nx}}}"#));
+    }
+
+    /// The connection is lost, and the next one grants this.
+    pub(super) fn reconnect_granting(&mut self, nx: &str) {
+        self.cut();
+        self.command(Command::NetworkChanged { reachable: true }).unwrap();
+        self.accept_granting(nx);
     }
 
     /// An event or acknowledgement comes whose arguments the host keeps.
@@ -231,8 +254,8 @@ impl Scene {
                 self.connection = Some(connection);
                 format!("open {}", request.url)
             }
-            Output::Transmit { frame: Frame::Text(text), args: Some(args), .. } => {
-                format!("send {text}{}]", args.value::<&str>().expect("the test's own"))
+            Output::Transmit { frame: Frame::Text(text), args: Some(args), tail, .. } => {
+                format!("send {text}{}{tail}]", args.value::<&str>().expect("the test's own"))
             }
             Output::Transmit { frame: Frame::Text(text), .. } => format!("send {text}"),
             Output::Transmit { frame: Frame::Binary(bytes), .. } => format!("send {:?}", &bytes[..]),
