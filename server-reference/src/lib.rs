@@ -17,8 +17,8 @@ pub use engine::{
 };
 pub use session::{BadInputKind, DisconnectReason};
 pub use socketio::{
-    AckError, Broadcast, ConnectError, ConnectRequest, Disconnected, EmitError, Emitter, Event, EventRejected,
-    Handshake, Io, Namespace, Socket,
+    AckError, Broadcast, ConnectError, ConnectRequest, DeliveryConfig, Disconnected, EmitError, Emitter, Event,
+    EventRejected, Handshake, Io, Namespace, NotDurable, Socket,
 };
 
 pub use nexus_core::{ByteString, Bytes, engineio::Frame, socketio::Payload};

@@ -327,9 +327,9 @@ impl Connection {
     pub(super) fn carry_out_one(self: &Arc<Self>, Work { socket, output }: Work) {
         let metrics = &self.engine.metrics;
         match (output, socket) {
-            (Output::Event { id, name, payload, .. }, Some(socket)) => {
+            (Output::Event { id, name, payload, marker, .. }, Some(socket)) => {
                 metrics.events_received.increment();
-                socket.receive(name, payload, id);
+                socket.receive(name, payload, id, marker);
             }
             (Output::Ack { id, payload, .. }, Some(socket)) => {
                 if socket.acknowledge(id, payload) {
@@ -338,6 +338,7 @@ impl Connection {
                     metrics.count_bad_input(BadInputKind::UnknownAck);
                 }
             }
+            (Output::Control { payload, .. }, Some(socket)) => socket.handle_control(&payload),
             (Output::Left { reason, .. }, Some(socket)) => socket.leave_namespace(reason),
             (Output::Connect { slot, namespace, auth }, _) => {
                 if let App::SocketIo(namespaces) = &self.engine.app {
@@ -357,7 +358,7 @@ impl Connection {
                 tracing::debug!(sid = %self.sid, %reason, "session closed");
                 self.engine.remove(self);
             }
-            (Output::Event { .. } | Output::Ack { .. } | Output::Left { .. }, None) => {}
+            (Output::Event { .. } | Output::Control { .. } | Output::Ack { .. } | Output::Left { .. }, None) => {}
         }
     }
 
@@ -384,7 +385,7 @@ impl State {
     /// The socket that an output is for. One that left is forgotten here.
     fn socket(&mut self, output: &Output) -> Option<Arc<SocketInner>> {
         match output {
-            Output::Event { slot, .. } | Output::Ack { slot, .. } => {
+            Output::Event { slot, .. } | Output::Control { slot, .. } | Output::Ack { slot, .. } => {
                 self.sockets.iter().find(|(known, _)| known == slot).map(|(_, socket)| Arc::clone(socket))
             }
             Output::Left { slot, .. } => {

@@ -21,6 +21,12 @@ pub struct Metrics {
     pub events_unhandled: Counter,
     /// Events that a middleware refused.
     pub events_refused: Counter,
+    /// Buffered events that came again, and did not run again.
+    pub events_repeated: Counter,
+    /// Durable events whose outcome was committed.
+    pub durable_committed: Counter,
+    /// Durable events that failed, and were told to come again.
+    pub durable_retries: Counter,
     /// Acknowledgements received that somebody waited for.
     pub acks_received: Counter,
     /// Messages queued to be sent, each receiver of a broadcast counted.

@@ -47,6 +47,7 @@
 
 mod config;
 mod connect_data;
+mod delivery;
 mod engine;
 mod message;
 mod output;

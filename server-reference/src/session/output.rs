@@ -3,7 +3,7 @@ use std::fmt;
 use bytestring::ByteString;
 use nexus_core::{
     engineio::{self, Frame},
-    socketio::{self, AckId, Namespace, Payload},
+    socketio::{self, AckId, Namespace, Payload, delivery::Marker},
 };
 
 /// One namespace's place in a session: unlike the namespace's name, never used twice in a session,
@@ -36,6 +36,16 @@ pub enum Output {
         /// The event's name.
         name: ByteString,
         /// Its arguments.
+        payload: Payload,
+        /// The id that a ledger is to know it by, where that was [granted](super::ConnectData::grant). It is not
+        /// among the arguments.
+        marker: Option<Marker>,
+    },
+    /// The client says something of the protocol itself, where something was granted: `$nx`.
+    Control {
+        /// The namespace's place.
+        slot: SlotId,
+        /// The event's arguments.
         payload: Payload,
     },
     /// The client acknowledges an event.
@@ -178,6 +188,8 @@ pub enum BadInput {
     MissingAttachments,
     /// An upgrade that broke its rules or took too long.
     BadUpgrade,
+    /// A marker that cannot be read, that was not granted, or whose id cannot be.
+    Marker,
 }
 
 /// The kinds of [`BadInput`] and of what is refused outside a session, as counted.
@@ -219,11 +231,15 @@ pub enum BadInputKind {
     UnknownAck,
     /// A client that does not read what is sent to it.
     SlowConsumer,
+    /// A marker that cannot be read, that was not granted, or whose id cannot be.
+    Marker,
+    /// A `$nx` that is unknown.
+    UnknownControl,
 }
 
 impl BadInputKind {
     /// All kinds, in the order of their declaration.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::HttpRequest,
         Self::Origin,
         Self::BodyTooLarge,
@@ -242,6 +258,8 @@ impl BadInputKind {
         Self::BadUpgrade,
         Self::UnknownAck,
         Self::SlowConsumer,
+        Self::Marker,
+        Self::UnknownControl,
     ];
 
     /// A name for logs and metrics.
@@ -266,6 +284,8 @@ impl BadInputKind {
             Self::BadUpgrade => "bad_upgrade",
             Self::UnknownAck => "unknown_ack",
             Self::SlowConsumer => "slow_consumer",
+            Self::Marker => "marker",
+            Self::UnknownControl => "unknown_control",
         }
     }
 }
@@ -284,6 +304,7 @@ impl BadInput {
             Self::TooManyNamespaces => BadInputKind::TooManyNamespaces,
             Self::MissingAttachments => BadInputKind::MissingAttachments,
             Self::BadUpgrade => BadInputKind::BadUpgrade,
+            Self::Marker => BadInputKind::Marker,
         }
     }
 }

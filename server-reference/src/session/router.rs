@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use super::{
     BadInput, ConnectData, DisconnectReason, Message, Output, Posted, Refusal, Sent, SessionConfig, SlotId,
     UpgradeStep,
+    delivery::SlotDelivery,
     engine::{Engine, Up, earlier},
     slots::{Router, Slot, SlotState},
 };
@@ -19,7 +20,7 @@ use super::{
 #[derive(Debug)]
 pub struct Session {
     engine: Engine,
-    router: Option<Router>,
+    pub(super) router: Option<Router>,
     outputs: VecDeque<Output>,
 }
 
@@ -210,6 +211,7 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.engine.handle_timeout(now);
         self.settle_due(now, false);
+        self.send_due_reports(now);
         self.check_router(now);
         self.lift(now);
     }
@@ -221,7 +223,7 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let mut next = self.engine.poll_timeout();
         if let (Some(router), true) = (&self.router, self.engine.is_open()) {
-            next = earlier(next, router.connect_due);
+            next = earlier(earlier(next, router.connect_due), self.next_report());
             if !self.engine.is_paused() {
                 next = earlier(next, router.attachments_due);
             }
@@ -310,13 +312,14 @@ impl Session {
 
     /// As [`Self::accept`], with more in the answer, and behind the replay of what a session missed (`docs/protocol.md`,
     /// "Resuming"). The replay may be longer than the send queue: as long as it waits to be sent, the queue may be as much
-    /// longer.
+    /// longer. Where something is granted, events come with their markers from now on, which the payloads no longer have.
     pub fn accept_with(&mut self, now: Timestamp, slot: SlotId, data: &ConnectData, before: Vec<Message>) {
         let Some(slot) = self.router.as_mut().and_then(|router| router.slot(slot)) else { return };
         let SlotState::Accepting(held) = &mut slot.state else { return };
         let held = std::mem::take(held);
         let until = if self.engine.is_websocket() { now + self.engine.config.settle_time } else { now };
         slot.state = SlotState::Settling(held, until);
+        slot.delivery = data.grant.clone().map(|grant| Box::new(SlotDelivery::new(grant)));
         let id = slot.id;
         let namespace = slot.namespace.clone();
         let packet = Packet::Connect { namespace, data: Some(ByteString::from(data.to_json())) };
@@ -410,7 +413,7 @@ impl Session {
     }
 
     /// Takes what the lower half says through the upper.
-    fn lift(&mut self, now: Timestamp) {
+    pub(super) fn lift(&mut self, now: Timestamp) {
         if !self.engine.has_up() {
             return;
         }
@@ -446,7 +449,7 @@ impl Session {
         }
     }
 
-    fn break_off(&mut self, now: Timestamp, input: BadInput) {
+    pub(super) fn break_off(&mut self, now: Timestamp, input: BadInput) {
         if let Some(router) = &mut self.router {
             router.broken = true;
         }
@@ -462,8 +465,11 @@ impl Session {
                 Ok(())
             }
             Packet::Event { namespace, id, name, payload } => {
-                if let Some(slot) = self.joined(now, &namespace)? {
-                    self.outputs.push_back(Output::Event { slot, id, name, payload });
+                if let Some(slot) = self.joined(now, &namespace)?
+                    && let Some(slot) = self.router.as_mut().and_then(|router| router.slot(slot))
+                {
+                    let output = slot.event(id, name, payload)?;
+                    self.outputs.push_back(output);
                 }
                 Ok(())
             }
@@ -524,7 +530,7 @@ impl Session {
         let id = SlotId(router.last_slot);
         // The name would keep the whole frame alive.
         let namespace = namespace.detach();
-        router.slots.push(Slot { id, namespace: namespace.clone(), state: SlotState::Deciding });
+        router.slots.push(Slot { id, namespace: namespace.clone(), state: SlotState::Deciding, delivery: None });
         self.outputs.push_back(Output::Connect { slot: id, namespace, auth });
         Ok(())
     }

@@ -4,7 +4,7 @@ use nexus_core::{
 };
 use smallvec::SmallVec;
 
-use super::{Message, SlotId};
+use super::{Message, SlotId, delivery::SlotDelivery};
 
 /// The Socket.IO half.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(super) struct Slot {
     pub(super) id: SlotId,
     pub(super) namespace: Namespace,
     pub(super) state: SlotState,
+    /// What was granted there, if the client asked.
+    pub(super) delivery: Option<Box<SlotDelivery>>,
 }
 
 #[derive(Debug)]

@@ -11,12 +11,12 @@ use nexus_core::{
 use parking_lot::Mutex;
 
 use super::{
-    ConnectError, ConnectRequest, Handshake, Namespaces, Socket, SocketInner, dispatch::EventQueue, handshake::Decided,
-    namespace::NamespaceInner,
+    ConnectError, ConnectRequest, Handshake, Namespaces, Socket, SocketInner, delivery::SocketDelivery,
+    dispatch::EventQueue, handshake::Decided, namespace::NamespaceInner,
 };
 use crate::{
     engine::{Connection, random_id},
-    session::{BadInputKind, SlotId},
+    session::{BadInputKind, ConnectData, SlotId},
 };
 
 /// A client asks to join a namespace.
@@ -76,6 +76,10 @@ fn accept(
     decided: Decided,
 ) {
     let shared = Arc::clone(&namespace.shared);
+    let granting = namespace.delivery.read().clone();
+    let delivery = granting
+        .zip(decided.user.as_ref())
+        .and_then(|(granting, user)| SocketDelivery::negotiate(granting, connection, user, handshake.auth_json()));
     let socket = Arc::new(SocketInner {
         id: Sid::new(random_id()),
         key: shared.next_key(),
@@ -85,6 +89,7 @@ fn accept(
         handshake,
         data: decided.data,
         user: decided.user,
+        delivery,
         handlers: Mutex::default(),
         queue: Mutex::new(EventQueue::closed()),
         acks: Mutex::default(),
@@ -106,6 +111,8 @@ fn accept(
             tracing::error!(sid = %connection.sid, "on_connection panicked");
         }
     }
-    connection.with(|session, now| session.accept(now, slot, &socket.id));
+    let mut data = ConnectData::new(socket.id.clone());
+    data.grant = socket.delivery.as_ref().map(|delivery| delivery.grant.clone());
+    connection.with(|session, now| session.accept_with(now, slot, &data, Vec::new()));
     socket.open_queue();
 }

@@ -58,6 +58,15 @@ impl EventQueue {
         }
     }
 
+    /// There is one event more. Returns whether the connection is to stop with that.
+    fn occupy(&mut self, bytes: usize, shared: &Shared) -> bool {
+        self.unfinished += 1;
+        self.bytes += bytes;
+        let fills = !self.full && (self.unfinished >= shared.event_queue || self.bytes >= shared.event_queue_bytes);
+        self.full |= fills;
+        fills
+    }
+
     /// The handlers of an event have returned. Returns whether the connection may go on with that.
     fn finish(&mut self, bytes: usize, shared: &Shared) -> bool {
         self.unfinished = self.unfinished.saturating_sub(1);
@@ -81,15 +90,21 @@ impl EventQueue {
 }
 
 impl SocketInner {
+    /// Counts an event that runs elsewhere, until it has [`finished`](Self::finished).
+    pub(super) fn occupy(&self, bytes: usize) {
+        let fills = self.queue.lock().occupy(bytes, &self.namespace.shared);
+        if fills {
+            self.connection.pause();
+        }
+    }
+
     pub(super) fn enqueue(self: &Arc<Self>, item: Item) {
         let shared = &self.namespace.shared;
         let mut queue = self.queue.lock();
-        if let Item::Event(event) = &item {
-            queue.unfinished += 1;
-            queue.bytes += event.size();
-        }
-        let fills = !queue.full && (queue.unfinished >= shared.event_queue || queue.bytes >= shared.event_queue_bytes);
-        queue.full |= fills;
+        let fills = match &item {
+            Item::Event(event) => queue.occupy(event.size(), shared),
+            Item::Disconnect(_) => false,
+        };
         let starts = !queue.closed && !queue.dispatching;
         let first = if starts {
             queue.dispatching = true;
@@ -223,14 +238,14 @@ impl SocketInner {
     }
 
     /// The handlers of an event have returned.
-    fn finished(&self, bytes: usize) {
+    pub(super) fn finished(&self, bytes: usize) {
         let resumes = self.queue.lock().finish(bytes, &self.namespace.shared);
         if resumes {
             self.connection.resume();
         }
     }
 
-    fn panicked(&self, what: &str) {
+    pub(super) fn panicked(&self, what: &str) {
         self.namespace.shared.metrics.handler_panics.increment();
         tracing::error!(socket = %self.id, namespace = %self.namespace.name, "{what} panicked");
     }

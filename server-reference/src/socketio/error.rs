@@ -7,6 +7,11 @@ use thiserror::Error;
 #[error("the socket is disconnected")]
 pub struct Disconnected;
 
+/// The event is not durable, or its handlers have returned: what it is to do can't be changed any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the event is not durable, or its handlers have returned")]
+pub struct NotDurable;
+
 /// Why an event was not sent.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -89,7 +94,7 @@ pub struct EventRejected {
 }
 
 impl EventRejected {
-    /// A rejection for this reason, which is logged; the client is told nothing.
+    /// A rejection for this reason, which is logged. The client is told it where the event is durable, else nothing.
     pub fn new(reason: impl Into<String>) -> Self {
         Self { reason: reason.into() }
     }

@@ -3,7 +3,10 @@
 mod ack;
 mod broadcast;
 pub(crate) mod connect;
+mod delivery;
 mod dispatch;
+mod draft;
+mod durable;
 mod error;
 mod event;
 mod handlers;
@@ -14,7 +17,8 @@ mod namespace;
 mod socket;
 
 pub use broadcast::Broadcast;
-pub use error::{AckError, ConnectError, Disconnected, EmitError, EventRejected};
+pub use delivery::DeliveryConfig;
+pub use error::{AckError, ConnectError, Disconnected, EmitError, EventRejected, NotDurable};
 pub use event::Event;
 pub use handshake::{ConnectRequest, Handshake};
 pub use io::Io;

@@ -9,11 +9,14 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use nexus_core::socketio::{Namespace as Name, Payload};
+use nexus_core::socketio::{Namespace as Name, Payload, delivery::Position};
 use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
 
-use super::{Broadcast, ConnectError, ConnectRequest, EmitError, Socket, members::Members};
+use super::{
+    Broadcast, ConnectError, ConnectRequest, DeliveryConfig, EmitError, Socket, delivery::NamespaceDelivery,
+    members::Members,
+};
 use crate::engine::{Config, Metrics};
 
 /// What the namespaces of an [`Io`](crate::Io) share.
@@ -49,6 +52,7 @@ pub(crate) struct NamespaceInner {
     pub(super) shared: Arc<Shared>,
     pub(super) authorize: RwLock<Option<Authorize>>,
     pub(super) on_connection: RwLock<Vec<OnConnection>>,
+    pub(super) delivery: RwLock<Option<Arc<NamespaceDelivery>>>,
     /// Held while a broadcast is queued to all its receivers: all of them see broadcasts in one
     /// order. Nothing is encoded, and no application code runs, under it.
     pub(super) members: Mutex<Members>,
@@ -56,7 +60,14 @@ pub(crate) struct NamespaceInner {
 
 impl NamespaceInner {
     pub(super) fn new(name: Name, shared: Arc<Shared>) -> Self {
-        Self { name, shared, authorize: RwLock::default(), on_connection: RwLock::default(), members: Mutex::default() }
+        Self {
+            name,
+            shared,
+            authorize: RwLock::default(),
+            on_connection: RwLock::default(),
+            delivery: RwLock::default(),
+            members: Mutex::default(),
+        }
     }
 }
 
@@ -93,6 +104,46 @@ impl Namespace {
     /// arrives after that. It must not block.
     pub fn on_connection(&self, callback: impl Fn(Socket) + Send + Sync + 'static) {
         self.inner.on_connection.write().push(Arc::new(callback));
+    }
+
+    /// Grants delivery to clients that ask for it: their events run once, although they come again after a lost connection
+    /// (`docs/protocol.md`, "Uplink"). Off by default, and without effect on other clients. Call it before clients come;
+    /// a second call forgets what the first one's clients have sent.
+    ///
+    /// An application only has to say [who a client is](ConnectRequest::set_user):
+    ///
+    /// ```
+    /// use nexus_server::{Config, ConnectRequest, DeliveryConfig, Event, Io, Socket};
+    ///
+    /// let io = Io::new(Config::default());
+    /// let chat = io.of("chat");
+    /// chat.delivery(DeliveryConfig::default());
+    /// chat.authorize(|request: ConnectRequest| async move {
+    ///     request.set_user("ada");
+    ///     Ok(())
+    /// });
+    /// chat.on_connection(|socket: Socket| {
+    ///     socket.on("say", |event: Event| async move {
+    ///         // Runs once for each event that was sent, if it is durable even when the server was killed meanwhile.
+    ///         let _ = event.ack(&"said");
+    ///     });
+    /// });
+    /// ```
+    ///
+    /// Durable events want a [`Store`](crate::store::Store) in the configuration. Their handlers put what they do to the
+    /// same database into the outcome's transaction with [`Event::write`](crate::Event::write); a handler that had not
+    /// returned when the server was killed runs again, so that other effects should be harmless the second time.
+    pub fn delivery(&self, config: DeliveryConfig) {
+        *self.inner.delivery.write() = Some(NamespaceDelivery::new(config));
+    }
+
+    /// Sets what is told of the positions that clients report, each the last one in its user's inbox that the client has
+    /// dispatched (`docs/protocol.md`, "Inbox"). It must not block. Without [`delivery`](Self::delivery), which comes
+    /// first, no client reports any.
+    pub fn on_position(&self, callback: impl Fn(Socket, Position) + Send + Sync + 'static) {
+        if let Some(delivery) = &*self.inner.delivery.read() {
+            *delivery.on_position.write() = Some(Arc::new(callback));
+        }
     }
 
     /// Sends an event with one argument to every socket of the namespace.

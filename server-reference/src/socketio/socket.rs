@@ -11,7 +11,10 @@ use std::{
 
 use nexus_core::{
     ByteString,
-    socketio::{AckId, Payload, Sid},
+    socketio::{
+        AckId, Payload, Sid,
+        delivery::{Class, Marker},
+    },
 };
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -21,7 +24,9 @@ use super::{
     AckError, Broadcast, Disconnected, EmitError, Event, EventRejected, Handshake,
     ack::Acks,
     broadcast::check_name,
+    delivery::SocketDelivery,
     dispatch::{EventQueue, Item},
+    event::Delivery,
     handlers::{self, Handlers},
     namespace::NamespaceInner,
 };
@@ -39,6 +44,8 @@ pub(crate) struct SocketInner {
     pub(super) handshake: Handshake,
     pub(super) data: Option<Arc<dyn Any + Send + Sync>>,
     pub(super) user: Option<Arc<str>>,
+    /// What was granted, if the client asked.
+    pub(super) delivery: Option<Box<SocketDelivery>>,
     pub(super) handlers: Mutex<Handlers>,
     pub(super) queue: Mutex<EventQueue>,
     pub(super) acks: Mutex<Option<Box<Acks>>>,
@@ -54,8 +61,24 @@ impl SocketInner {
     }
 
     /// An event for this socket arrived.
-    pub(crate) fn receive(self: &Arc<Self>, name: ByteString, payload: Payload, id: Option<AckId>) {
-        self.enqueue(Item::Event(Event::new(Arc::clone(self), name, payload, id)));
+    pub(crate) fn receive(
+        self: &Arc<Self>,
+        name: ByteString,
+        payload: Payload,
+        id: Option<AckId>,
+        marker: Option<Marker>,
+    ) {
+        match (marker, id) {
+            (Some(marker), Some(id)) if marker.class == Class::Durable => {
+                self.receive_durable(marker, name, payload, id);
+            }
+            (Some(marker), id) => self.receive_buffered(&marker, name, payload, id),
+            (None, id) => self.receive_event(Event::new(Arc::clone(self), name, payload, id, Delivery::Stock)),
+        }
+    }
+
+    pub(super) fn receive_event(self: &Arc<Self>, event: Event) {
+        self.enqueue(Item::Event(event));
     }
 
     /// The socket is no longer in its namespace: nothing reaches it from now on. Its handlers hear
@@ -64,6 +87,9 @@ impl SocketInner {
         self.connected.store(false, Ordering::Release);
         self.namespace.members.lock().remove(self);
         self.abandon_acks();
+        if let Some(delivery) = &self.delivery {
+            delivery.release();
+        }
         self.namespace.shared.metrics.sockets_left.increment();
         tracing::debug!(socket = %self.id, namespace = %self.namespace.name, %reason, "socket left");
         self.enqueue(Item::Disconnect(reason));

@@ -8,6 +8,7 @@
 )]
 
 mod backpressure;
+mod buffered;
 mod connect;
 mod dispatch;
 mod http_rules;

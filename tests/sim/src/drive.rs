@@ -114,7 +114,7 @@ impl World<'_> {
                 }
                 self.send_to_client(key, Item::Close);
             }
-            SessionOutput::Frame(_) => {}
+            SessionOutput::Frame(_) | SessionOutput::Control { .. } => {}
         }
     }
 

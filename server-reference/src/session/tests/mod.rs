@@ -1,5 +1,6 @@
 //! Sessions in virtual time: what goes in and what comes out, to the byte.
 
+mod delivery;
 mod engine;
 mod router;
 

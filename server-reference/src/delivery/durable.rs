@@ -1,0 +1,218 @@
+use std::{collections::BTreeMap, time::Duration};
+
+use nexus_core::{
+    ByteString,
+    socketio::{
+        Payload,
+        delivery::{Class, Marker, Outcome},
+    },
+};
+use smallvec::SmallVec;
+
+use super::Hash;
+use crate::store::{LedgerState, Recorded};
+
+/// The most packets that wait for one event. Each is of another connection, or the client did not wait: the oldest is
+/// forgotten, as its connection is long gone.
+const MAX_WAITERS: usize = 8;
+
+/// The code of a refusal because an event before this one is to come first.
+const WAITING: ByteString = ByteString::from_static("waiting");
+
+/// What the server knows of the durable events of one key, as far as it is in memory (`docs/protocol.md`, "Durable"):
+/// outcomes, and the lane in which events run one after another.
+///
+/// `W` is a packet that waits for an acknowledgement, `J` what it takes to run an event.
+///
+/// There are never more than 256 outcomes, and never more than 256 events that wait: ids under way are within a window
+/// that begins at the lowest one that the client has not resolved.
+#[derive(Debug)]
+pub struct Durable<W, J> {
+    lowest: u64,
+    outcomes: BTreeMap<u64, Recorded>,
+    executing: Option<Accepted<W>>,
+    queue: BTreeMap<u64, (Accepted<W>, J)>,
+    /// This id failed, and is to come again after this time, before any behind it.
+    held: Option<(u64, Duration)>,
+}
+
+#[derive(Debug)]
+struct Accepted<W> {
+    id: u64,
+    hash: Hash,
+    waiters: SmallVec<[W; 1]>,
+}
+
+/// A durable event that came.
+#[derive(Debug)]
+pub struct Arrival<W, J> {
+    /// Its marker.
+    pub marker: Marker,
+    /// What it says.
+    pub hash: Hash,
+    /// The packet to answer.
+    pub waiter: W,
+    /// What it takes to run it.
+    pub job: J,
+}
+
+/// An acknowledgement to be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply<W> {
+    /// The packet that it answers.
+    pub waiter: W,
+    /// Its last argument.
+    pub outcome: Outcome,
+    /// The arguments before.
+    pub ack: Payload,
+}
+
+impl<W> Reply<W> {
+    /// The acknowledgement's arguments.
+    #[must_use]
+    pub fn payload(&self) -> Payload {
+        self.ack.with_last(&self.outcome.encode())
+    }
+}
+
+impl<W> Accepted<W> {
+    fn wait(&mut self, waiter: W) {
+        if self.waiters.len() >= MAX_WAITERS {
+            self.waiters.remove(0);
+        }
+        self.waiters.push(waiter);
+    }
+
+    fn replies(self, outcome: &Outcome, ack: &Payload) -> impl Iterator<Item = Reply<W>> {
+        self.waiters.into_iter().map(move |waiter| Reply { waiter, outcome: outcome.clone(), ack: ack.clone() })
+    }
+}
+
+impl<W, J> Durable<W, J> {
+    /// A ledger as the store has it.
+    #[must_use]
+    pub fn new(state: LedgerState) -> Self {
+        let lowest = state.lowest;
+        let outcomes = state.outcomes.into_iter().filter(|it| it.id >= lowest).map(|it| (it.id, it)).collect();
+        Self { lowest, outcomes, executing: None, queue: BTreeMap::new(), held: None }
+    }
+
+    /// The highest `lo` that a marker has said: outcomes below are of no use.
+    #[must_use]
+    pub fn lowest(&self) -> u64 {
+        self.lowest
+    }
+
+    /// Whether nothing runs, and nothing waits.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.executing.is_none() && self.queue.is_empty()
+    }
+
+    /// An event came. What can be answered at once is; the event's own packet is among that unless it waits for its turn.
+    pub fn receive(&mut self, arrival: Arrival<W, J>) -> Vec<Reply<W>> {
+        let Arrival { marker: Marker { id, lowest, .. }, hash, waiter, job } = arrival;
+        let mut replies = self.raise(lowest);
+        if let Some((outcome, ack)) = self.answer(id, &hash) {
+            replies.push(Reply { waiter, outcome, ack });
+        } else if let Some(known) = self.accepted(id) {
+            known.wait(waiter);
+        } else {
+            // Those behind it may wait for it in the lane again.
+            self.held.take_if(|(held, _)| *held == id);
+            self.queue.insert(id, (Accepted { id, hash, waiters: SmallVec::from_iter([waiter]) }, job));
+        }
+        replies
+    }
+
+    /// What can be said of an event at once.
+    fn answer(&mut self, id: u64, hash: &Hash) -> Option<(Outcome, Payload)> {
+        let outcome = if id < self.lowest {
+            Outcome::Stale
+        } else if let Some(recorded) = self.outcomes.get(&id) {
+            if recorded.hash == *hash {
+                return Some((recorded.outcome.clone(), recorded.ack.clone()));
+            }
+            Outcome::Reused
+        } else if let Some(known) = self.accepted(id) {
+            if known.hash == *hash {
+                return None;
+            }
+            Outcome::Reused
+        } else {
+            let (_, after) = self.held.filter(|(held, _)| id > *held)?;
+            Outcome::Retry { after, code: WAITING }
+        };
+        Some((outcome, Payload::empty()))
+    }
+
+    /// An event that runs or waits.
+    fn accepted(&mut self, id: u64) -> Option<&mut Accepted<W>> {
+        let executing = self.executing.as_mut().filter(|it| it.id == id);
+        executing.or_else(|| self.queue.get_mut(&id).map(|(waiting, _)| waiting))
+    }
+
+    /// The next event to run, unless one is running. It ends with [`finish`](Self::finish) or [`fail`](Self::fail).
+    pub fn next_job(&mut self) -> Option<(u64, J)> {
+        if self.executing.is_some() {
+            return None;
+        }
+        let (id, (executing, job)) = self.queue.pop_first()?;
+        self.executing = Some(executing);
+        Some((id, job))
+    }
+
+    /// Outcomes that are kept, and events that wait.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> (usize, usize) {
+        (self.outcomes.len(), self.queue.len())
+    }
+
+    /// What is to be committed for the running event, with this outcome.
+    pub fn record(&self, outcome: Outcome, ack: Payload) -> Option<Recorded> {
+        let Accepted { id, hash, .. } = self.executing.as_ref()?;
+        Some(Recorded { id: *id, hash: *hash, outcome, ack })
+    }
+
+    /// The running event's outcome is committed.
+    pub fn finish(&mut self, recorded: Recorded) -> Vec<Reply<W>> {
+        let Some(executing) = self.executing.take_if(|it| it.id == recorded.id) else { return Vec::new() };
+        let replies = executing.replies(&recorded.outcome, &recorded.ack).collect();
+        if recorded.id >= self.lowest {
+            self.outcomes.insert(recorded.id, recorded);
+        }
+        replies
+    }
+
+    /// The running event failed, and had no effect: it is to come again, and with it all behind it.
+    pub fn fail(&mut self, after: Duration, code: &ByteString) -> Vec<Reply<W>> {
+        let Some(executing) = self.executing.take() else { return Vec::new() };
+        let id = executing.id;
+        if id >= self.lowest {
+            self.held = Some((id, after));
+        }
+        let none = Payload::empty();
+        let mut replies: Vec<_> = executing.replies(&Outcome::Retry { after, code: code.clone() }, &none).collect();
+        let waiting = Outcome::Retry { after, code: WAITING };
+        for (behind, _) in self.queue.split_off(&id).into_values() {
+            replies.extend(behind.replies(&waiting, &none));
+        }
+        replies
+    }
+
+    /// The client has resolved everything below: it has no more use for the outcomes, and nothing of it may run any more.
+    fn raise(&mut self, lowest: u64) -> Vec<Reply<W>> {
+        if lowest <= self.lowest {
+            return Vec::new();
+        }
+        self.lowest = lowest;
+        self.outcomes = self.outcomes.split_off(&lowest);
+        self.held.take_if(|(held, _)| *held < lowest);
+        let live = self.queue.split_off(&lowest);
+        let stale = std::mem::replace(&mut self.queue, live);
+        let none = Payload::empty();
+        stale.into_values().flat_map(|(executing, _)| executing.replies(&Outcome::Stale, &none)).collect()
+    }
+}
+
+const _: () = assert!(Class::Durable.window() == 256, "the bound in the documentation of Durable");
