@@ -5,6 +5,7 @@
 //! decided by the sans-IO state machine in [`session`]; the engine only drives it.
 
 pub mod app;
+mod clock;
 pub mod delivery;
 mod engine;
 pub mod session;

@@ -6,7 +6,6 @@
 pub mod auth;
 pub mod events;
 
-mod clock;
 mod config;
 mod demo;
 mod gateways;
@@ -16,6 +15,8 @@ mod presence;
 mod routes;
 mod serve;
 mod user;
+
+use crate::clock;
 
 pub use config::{AllowedOrigins, Args, ConfigError, Secret, Settings};
 pub use demo::TokenReply;

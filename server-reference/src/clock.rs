@@ -1,14 +1,14 @@
-//! The application's only look at the wall clock.
+//! The crate's only look at the wall clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Time since 1970 in UTC.
-#[expect(clippy::disallowed_methods, reason = "the application is a driver: messages and tokens carry wall-clock time")]
-pub(super) fn since_epoch() -> Duration {
+#[expect(clippy::disallowed_methods, reason = "messages, tokens and what is stored carry wall-clock time")]
+pub(crate) fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Milliseconds since 1970 in UTC.
-pub(super) fn epoch_millis() -> u64 {
+pub(crate) fn epoch_millis() -> u64 {
     u64::try_from(since_epoch().as_millis()).unwrap_or(u64::MAX)
 }
