@@ -6,7 +6,7 @@ use nexus_server::{
     store::{Appended, Inbox, InboxRead, NewEntry, Store, StoreConfig},
 };
 
-use crate::support::{Folder, done, key, namespace, unit};
+use crate::support::{Folder, done, in_days, key, namespace, now, unit};
 
 fn inbox(user: &str) -> Inbox {
     Inbox { user: Arc::from(user), namespace: namespace("/messaging") }
@@ -36,15 +36,6 @@ fn span(read: &InboxRead) -> (Option<u64>, Option<u64>, usize, u64) {
     let positions: Vec<u64> = read.entries.iter().map(|entry| entry.position.u).collect();
     assert!(positions.is_sorted_by(|a, b| a < b));
     (positions.first().copied(), positions.last().copied(), positions.len(), read.lost)
-}
-
-fn now() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    u64::try_from(now.as_millis()).unwrap()
-}
-
-fn in_days(days: u64) -> u64 {
-    now() + days * 24 * 60 * 60 * 1_000
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use nexus_server::{
 };
 use parking_lot::Mutex;
 
-use crate::support::{Folder, done, key, namespace, statement, unit};
+use crate::support::{Folder, done, in_days, key, namespace, statement, unit};
 
 #[tokio::test]
 async fn what_is_committed_is_there_after_the_next_start() {
@@ -128,12 +128,9 @@ async fn instances_that_were_idle_for_a_month_are_forgotten() {
     for n in 0..1_500 {
         store.commit(unit(&key("ada", &format!("instance{n}")), 1, done(1))).await.unwrap();
     }
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let day = std::time::Duration::from_secs(24 * 60 * 60);
-    let at = |days: u32| u64::try_from((now + day * days).as_millis()).unwrap();
-    assert_eq!(store.clean(at(30)).await, Ok(0));
+    assert_eq!(store.clean(in_days(30)).await, Ok(0));
     assert_eq!(store.load_ledger(&key("ada", "instance7")).await.unwrap().outcomes.len(), 1);
-    assert_eq!(store.clean(at(32)).await, Ok(1_500), "more than one transaction deletes");
+    assert_eq!(store.clean(in_days(32)).await, Ok(1_500), "more than one transaction deletes");
     assert_eq!(store.load_ledger(&key("ada", "instance7")).await.unwrap(), LedgerState::default());
     store.close().await;
     assert_eq!(crate::failures::count(&folder, "outcomes").await, 0);

@@ -5,6 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use futures_util::FutureExt;
@@ -75,4 +76,14 @@ pub(crate) fn statement(sql: &'static str) -> Write {
         }
         .boxed()
     })
+}
+
+/// Milliseconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "the storage has the wall clock's time")]
+pub(crate) fn now() -> u64 {
+    u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+}
+
+pub(crate) fn in_days(days: u64) -> u64 {
+    now() + days * 24 * 60 * 60 * 1_000
 }
