@@ -7,6 +7,7 @@
 
 mod artifacts;
 mod bench;
+mod chaos;
 mod context;
 mod demo;
 mod failure;
@@ -49,6 +50,8 @@ enum Command {
     Bench(bench::Options),
     /// Run the simulator over many seeds, or replay a run of it.
     Simulate(simulate::Options),
+    /// Cut connections and kill processes, of Nexus and of the official packages, and count every message.
+    Chaos(chaos::Options),
     /// Check format, lints, and the licences and sources of dependencies.
     Lint,
 }
@@ -78,6 +81,7 @@ fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Web(options) => web::run(context, &options),
         Command::Bench(options) => bench::run(context, &options),
         Command::Simulate(options) => simulate::run(context, &options),
+        Command::Chaos(options) => chaos::run(context, &options),
         Command::Lint => lint::run(context),
     }
 }

@@ -11,6 +11,7 @@ use std::thread;
 use clap::ValueEnum;
 
 use crate::artifacts;
+use crate::chaos;
 use crate::context::{Context, PROFILE};
 use crate::failure::Failure;
 use crate::lint;
@@ -34,7 +35,8 @@ impl Options {
     }
 
     fn chosen(&self, tier: Tier) -> bool {
-        self.all() || self.tiers.contains(&tier)
+        // Not all promises that it counts are kept yet.
+        (self.all() && tier != Tier::Chaos) || self.tiers.contains(&tier)
     }
 }
 
@@ -46,6 +48,8 @@ enum Tier {
     Sim,
     /// Real sockets: conformance, hostile input, and the official peers in Node.
     Peers,
+    /// Processes that are killed and connections that are cut, and a count of every message: a short run.
+    Chaos,
     /// The web package and the demo page, in Node and in Chromium.
     Web,
 }
@@ -72,7 +76,7 @@ struct Fetched {
 /// Finds or downloads it, for the tiers that need it.
 fn fetch(context: &Context, options: &Options) -> Result<Fetched, Failure> {
     let path = setup::node(context)?;
-    if options.chosen(Tier::Peers) {
+    if options.chosen(Tier::Peers) || options.chosen(Tier::Chaos) {
         setup::peers(context, &path)?;
     }
     let mut chromium = None;
@@ -93,7 +97,10 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
     report.stage("set-up", || setup::c_compiler(context));
     thread::scope(|scope| {
         // Downloads wait for the network while cargo works.
-        let fetching = (chosen(Tier::Peers) || chosen(Tier::Web)).then(|| scope.spawn(|| fetch(context, options)));
+        let fetching = [Tier::Peers, Tier::Web, Tier::Chaos]
+            .into_iter()
+            .any(chosen)
+            .then(|| scope.spawn(|| fetch(context, options)));
         // Building cargo-deny outlasts the tests on a small machine; a run of chosen tiers does not wait for it.
         let deny = lint::find_deny(context);
         let installing = (deny.is_none() && options.all()).then(|| scope.spawn(|| lint::install_deny(context)));
@@ -139,6 +146,9 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
             }
             if chosen(Tier::Peers) {
                 programs::packages(context, &mut report, Tier::Peers, &tests, path.as_ref());
+            }
+            if let (true, Some(path)) = (chosen(Tier::Chaos), &path) {
+                report.stage("chaos", || chaos::short(context, &programs, path));
             }
             if let (Some(web), Some(chromium)) = (&web, fetched.and_then(|fetched| fetched.chromium)) {
                 web::run(context, &mut report, web, &chromium, &programs);
@@ -195,6 +205,7 @@ mod tests {
             ("/n/xtask", Tier::Rust),
             ("/n/tests", Tier::Peers),
             ("/n/tests/sim", Tier::Sim),
+            ("/n/tests/chaos", Tier::Rust),
             ("/elsewhere/tests", Tier::Rust),
         ] {
             assert_eq!(Tier::of(root, Path::new(package)), tier, "{package}");
