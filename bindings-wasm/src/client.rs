@@ -5,7 +5,7 @@ use nexus_core::{
     driver::web::{Application, Driver},
     manager::{
         Cancelled, ConnectionId, Credentials, Delivery, Emit, EmitOutcome, JoinProgress, Manager, MessageId, ReplyId,
-        Token, TokenFailure, TokenRequest, TokenRequestError,
+        StoreAnswer, StoreError, StoreEvent, StoreTicket, Token, TokenFailure, TokenRequest, TokenRequestError,
     },
     socketio::{Namespace, Payload},
 };
@@ -18,12 +18,15 @@ use crate::{
     object::duration,
     options,
     shell::Shell,
+    store,
 };
 
 /// What servers take that say nothing else. Before there is a server, a text that could be over it is counted, too.
 const SAFE_FRAME_BYTES: u64 = 1_000_000;
 /// More than namespace, id and name of an event have, but for long names.
 const ROOM_FOR_HEAD: u64 = 1024;
+/// Of the flags of an emit, above the delivery class.
+const MAY_END_IN_MARKER: u32 = 4;
 
 /// Has the function called with the text of a panic, before the call that panicked throws.
 #[wasm_bindgen(js_name = onPanic)]
@@ -118,11 +121,12 @@ impl Client {
         self.shell.channels.borrow_mut().close(channel);
     }
 
-    /// An event or acknowledgement came on a connection, of whose frame `args` are the arguments, `head` is the rest, and
-    /// `length` the length in UTF-16 units.
+    /// An event or acknowledgement came on a connection, of whose frame `args` are the arguments, `text` is the rest, and
+    /// `length` the length in UTF-16 units. Behind the rest may stand, each behind a line feed, the JSON text of the last
+    /// argument, and what tells the event from others; see [`Driver::handle_event_frame`].
     #[wasm_bindgen(js_name = handleEventFrame)]
-    pub fn handle_event_frame(&self, connection: f64, head: String, args: JsValue, length: usize) {
-        self.driver.handle_event_frame(ConnectionId::from_u64(connection as u64), head, args, length);
+    pub fn handle_event_frame(&self, connection: f64, text: String, args: JsValue, length: usize) {
+        self.driver.handle_event_frame(ConnectionId::from_u64(connection as u64), text, args, length);
     }
 
     /// Gives a number for the name of an event that is emitted: texts are costly to read. Numbers count from 0.
@@ -140,11 +144,12 @@ impl Client {
     }
 
     /// `name` is what [`name`](Self::name) gave; `args` is the text of the arguments, with commas between, and `size` its
-    /// length in UTF-16 units, of which `byteLength` is asked for the bytes where that decides. `ttl` is in milliseconds, NaN for the default; `ack` as well: NaN asks for none,
-    /// less than zero for one within the default time.
+    /// length in UTF-16 units, of which `byteLength` is asked for the bytes where that decides. `flags`: 0 buffered, 1
+    /// volatile, 2 durable, and 4 more if the last argument may look like a marker of the protocol. `ttl` is in
+    /// milliseconds, NaN for the default; `ack` as well: NaN asks for none, less than zero for one within the default time.
     ///
-    /// Gives the message's id times four, plus 0 if it was transmitted, 1 if queued, 2 if dropped: one number, as an
-    /// object would have to be made for each emit.
+    /// Gives the message's id times four, plus 0 if it was transmitted, 1 if queued, 2 if dropped, 3 if it goes to the
+    /// store: one number, as an object would have to be made for each emit.
     #[expect(clippy::too_many_arguments, reason = "an object of options would have to be made and read for each emit")]
     pub fn emit(
         &self,
@@ -152,23 +157,28 @@ impl Client {
         args: JsValue,
         size: usize,
         attachments: Option<Vec<Uint8Array>>,
-        volatile: bool,
+        flags: u32,
         ttl: f64,
         ack: f64,
     ) -> Result<f64, JsValue> {
         let Some((namespace, event)) = self.shell.names.borrow().get(name).cloned() else {
             return Err(JsValue::UNDEFINED);
         };
-        let payload = self.payload(Kind::Emit, args, size, attachments)?;
+        let payload = self.payload(Kind::Emit, args, size, attachments, flags & MAY_END_IN_MARKER != 0)?;
         let mut emit = Emit::new(namespace, event, payload);
-        emit.delivery = if volatile { Delivery::Volatile } else { Delivery::Buffered };
+        emit.delivery = match flags % MAY_END_IN_MARKER {
+            0 => Delivery::Buffered,
+            1 => Delivery::Volatile,
+            _ => Delivery::Durable,
+        };
         emit.ttl = (!ttl.is_nan()).then(|| duration(ttl));
         emit.ack = (!ack.is_nan()).then(|| (ack >= 0.0).then(|| duration(ack)));
         let emitted = self.thrown(self.driver.with_manager(|manager, now| manager.emit(now, emit)))?;
         let outcome = match emitted.outcome {
             EmitOutcome::Transmitted => 0,
             EmitOutcome::Queued => 1,
-            _ => 2,
+            EmitOutcome::Dropped => 2,
+            _ => 3,
         };
         Ok((emitted.message.as_u64() * 4 + outcome) as f64)
     }
@@ -181,9 +191,27 @@ impl Client {
         size: usize,
         attachments: Option<Vec<Uint8Array>>,
     ) -> Result<(), JsValue> {
-        let payload = self.payload(Kind::Reply, args, size, attachments)?;
+        let payload = self.payload(Kind::Reply, args, size, attachments, false)?;
         let reply = ReplyId::from_u64(reply as u64);
         self.thrown(self.driver.with_manager(|manager, now| manager.reply(now, reply, &payload)))
+    }
+
+    /// The store is done. `opened` is what was found if it was opened: see [`store::opened`].
+    #[wasm_bindgen(js_name = storeAnswered)]
+    pub fn store_answered(&self, ticket: f64, opened: &JsValue) {
+        self.answer_store(ticket, Ok(store::answer(opened)));
+    }
+
+    /// The store could not do it. `code` is one of [`StoreErrorKind::code`].
+    #[wasm_bindgen(js_name = storeFailed)]
+    pub fn store_failed(&self, ticket: f64, code: &str, message: String) {
+        self.answer_store(ticket, Err(store::error(code, message)));
+    }
+
+    /// An owner of an outbox is gone, and these messages belong to this one now.
+    #[wasm_bindgen(js_name = storeAdopted)]
+    pub fn store_adopted(&self, messages: &Array) {
+        self.driver.handle_store(StoreEvent::Adopted { messages: store::messages(messages).0 });
     }
 
     /// `"unsent"` if it was taken from the queue, `"wait"` if only the wait for its acknowledgement ended.
@@ -257,17 +285,22 @@ impl Client {
         args: JsValue,
         length: usize,
         attachments: Option<Vec<Uint8Array>>,
+        may_end_in_marker: bool,
     ) -> Result<Payload, JsValue> {
         // A unit has three bytes at most.
         let limit = self.driver.read(Manager::frame_limit).min(SAFE_FRAME_BYTES);
         let may_be_too_large = length as u64 * 3 + ROOM_FOR_HEAD > limit;
         let size = if may_be_too_large { self.shell.hooks.byte_length(&args) } else { length };
-        convert::payload(args, size, attachments)
+        convert::payload(args, size, attachments, may_end_in_marker)
             .map_err(|error| Failure::not_encodable(kind, &error).into_js(&self.shell.hooks))
     }
 
     fn namespace(&self, kind: Kind, name: &str) -> Result<Namespace, JsValue> {
         Namespace::try_new(name).map_err(|error| Failure::namespace(kind, &error).into_js(&self.shell.hooks))
+    }
+
+    fn answer_store(&self, ticket: f64, result: Result<StoreAnswer, StoreError>) {
+        self.driver.handle_store(StoreEvent::Answer { ticket: StoreTicket::from_u64(ticket as u64), result });
     }
 
     fn answer_token(&self, request: f64, token: Result<Token, TokenFailure>) -> Result<(), TokenRequestError> {

@@ -5,7 +5,7 @@ use std::mem;
 use bytes::Bytes;
 use js_sys::{Array, Uint8Array};
 use nexus_core::{
-    manager::{DisconnectReason, DroppedMessage, LeaveReason, QueuedMessage, Stats},
+    manager::{Continuity, DisconnectReason, DroppedMessage, LeaveReason, QueuedMessage, Stats},
     socketio::{EncodeError, HostArgs, Namespace, Payload, Sid},
     time::Timestamp,
 };
@@ -19,11 +19,14 @@ pub(crate) fn payload(
     args: JsValue,
     size: usize,
     attachments: Option<Vec<Uint8Array>>,
+    may_end_in_marker: bool,
 ) -> Result<Payload, EncodeError> {
     if size == 0 {
         return Ok(Payload::empty());
     }
-    let Some(attachments) = attachments else { return Ok(Payload::from_host(HostArgs::new(args, size))) };
+    let Some(attachments) = attachments else {
+        return Ok(Payload::from_host(HostArgs::new(args, size).ending_in_marker(may_end_in_marker)));
+    };
     let attachments = attachments.iter().map(|bytes| Bytes::from(bytes.to_vec())).collect();
     let text = args.as_string().unwrap_or_default();
     Payload::from_json(format!("[{text}]").into(), attachments)
@@ -31,10 +34,13 @@ pub(crate) fn payload(
 
 /// Arguments as the package gets them: what JavaScript has read, or the text of a JSON array.
 pub(crate) fn args(payload: &Payload) -> JsValue {
-    match payload.host().and_then(HostArgs::value::<JsValue>) {
-        Some(args) => args.clone(),
-        None => JsValue::from_str(&format!("[{}]", payload.raw_args())),
+    let Some(host) = payload.host() else { return JsValue::from_str(&format!("[{}]", payload.raw_args())) };
+    let args = host.value::<JsValue>().cloned().unwrap_or_default();
+    if host.lacks_last() {
+        // What came in is handed out once.
+        let _the_protocols = args.unchecked_ref::<Array>().pop();
     }
+    args
 }
 
 pub(crate) fn attachments(payload: &Payload) -> Option<Array> {
@@ -52,8 +58,16 @@ pub(crate) fn reason(reason: &DisconnectReason) -> JsValue {
     Fields::default().set("code", reason.as_str()).set("message", reason.to_string()).into()
 }
 
-pub(crate) fn joined(namespace: &Namespace, sid: &Sid) -> JsValue {
-    Fields::default().set("type", "joined").set("namespace", name(namespace)).set("sid", sid.as_str()).into()
+pub(crate) fn joined(namespace: &Namespace, sid: &Sid, continuity: Continuity) -> JsValue {
+    let fields = Fields::default().set("type", "joined").set("namespace", name(namespace)).set("sid", sid.as_str());
+    match continuity {
+        Continuity::Recovered => fields.set("continuity", "recovered"),
+        Continuity::Gap { inbox_complete, lost } => {
+            fields.set("continuity", "gap").set("inboxComplete", inbox_complete).set("lost", lost as f64)
+        }
+        _ => fields.set("continuity", "first"),
+    }
+    .into()
 }
 
 pub(crate) fn join_failed(namespace: &Namespace, error: JsValue) -> JsValue {

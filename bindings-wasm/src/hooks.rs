@@ -19,9 +19,20 @@ export interface Hooks {
   quality(quality: string): void;
   needToken(request: number, reason: "connecting" | "rejected"): void;
   notice(notice: object): void;
+  /** A durable message is further. `code`: of a rejection. `args` and `attachments`: of what the server said, as in `receive`. */
+  delivery(
+    message: number,
+    status: string,
+    isSent: boolean | undefined,
+    code: string | undefined,
+    args: unknown,
+    attachments: Uint8Array[] | undefined,
+  ): void;
+  /** Work for the store, answered by `storeAnswered` or `storeFailed`, now or later, in the order of the requests. */
+  store(ticket: number, operation: object): void;
   /**
-   * Opens a socket. It may call `handleEventFrame` in place of `onmessage`, and has `sendEvent(head, args)`, which sends
-   * `head + args + "]"`.
+   * Opens a socket. It may call `handleEventFrame` in place of `onmessage`, and has `sendEvent(head, args, tail)`, which
+   * sends `head + args + tail + "]"`.
    */
   openSocket(connection: number, url: string): object;
   setTimeout(callback: () => void, delay: number): unknown;
@@ -53,6 +64,18 @@ extern "C" {
     pub(crate) fn need_token(this: &Hooks, request: f64, reason: &str);
     #[wasm_bindgen(method, structural)]
     pub(crate) fn notice(this: &Hooks, notice: &JsValue);
+    #[wasm_bindgen(method, structural)]
+    pub(crate) fn delivery(
+        this: &Hooks,
+        message: f64,
+        status: &str,
+        is_sent: Option<bool>,
+        code: Option<&str>,
+        args: &JsValue,
+        attachments: Option<Array>,
+    );
+    #[wasm_bindgen(method, structural)]
+    pub(crate) fn store(this: &Hooks, ticket: f64, operation: &JsValue);
     #[wasm_bindgen(method, structural, js_name = setTimeout)]
     pub(crate) fn set_timeout(this: &Hooks, callback: &JsValue, delay: f64) -> JsValue;
     #[wasm_bindgen(method, structural, js_name = clearTimeout)]

@@ -14,6 +14,7 @@ mod hooks;
 mod object;
 mod options;
 mod shell;
+mod store;
 
 pub use client::{Client, on_panic};
 pub use hooks::Hooks;

@@ -125,6 +125,7 @@ pub(crate) fn config(options: &JsValue) -> Result<Config, Failure> {
     if let Some(rejoin) = get(options, "rejoinAfterServerDisconnect").as_bool() {
         config.rejoin_after_server_disconnect = rejoin;
     }
+    config.has_store = get(options, "hasStore").is_truthy();
     if let Some(by_namespace) = get(&get(options, "probe"), "byNamespace").as_bool() {
         config.probe.by_namespace = by_namespace;
     }

@@ -5,12 +5,12 @@ use std::{cell::RefCell, rc::Rc};
 use bytestring::ByteString;
 use nexus_core::{
     driver::web::{Application, WebSocket},
-    manager::{ConnectionId, Event, ReceivedEvent, TokenReason, TokenRequest},
+    manager::{ConnectionId, DeliveryStatus, Event, ReceivedEvent, StoreRequest, TokenReason, TokenRequest},
     socketio::{Namespace, Payload},
 };
 use wasm_bindgen::prelude::*;
 
-use crate::{channels::Channels, convert, errors::Failure, hooks::Hooks};
+use crate::{channels::Channels, convert, errors::Failure, hooks::Hooks, store};
 
 /// What is listened to, and how JavaScript is called.
 pub(crate) struct Shell {
@@ -33,6 +33,17 @@ impl Shell {
         self.hooks.receive(channel, &args, attachments, reply);
     }
 
+    fn delivery(&self, message: f64, status: &DeliveryStatus) {
+        let (sent, code, payload) = match status {
+            DeliveryStatus::Acked(payload) => (None, None, Some(payload)),
+            DeliveryStatus::Rejected { code, payload } => (None, Some(&**code), Some(payload)),
+            DeliveryStatus::Expired { sent } | DeliveryStatus::Cancelled { sent } => (Some(*sent), None, None),
+            _ => (None, None, None),
+        };
+        let args = payload.map_or(JsValue::UNDEFINED, convert::args);
+        self.hooks.delivery(message, status.as_str(), sent, code, &args, payload.and_then(convert::attachments));
+    }
+
     fn ack_resolved(&self, message: f64, result: Result<Payload, nexus_core::manager::AckError>) {
         match result {
             Ok(payload) => {
@@ -48,6 +59,10 @@ impl Shell {
 }
 
 impl Application for Shell {
+    fn store(&self, request: StoreRequest) {
+        self.hooks.store(request.ticket.as_u64() as f64, &store::operation(&request.operation));
+    }
+
     fn handle_event(&self, event: Event) {
         let notice = match event {
             Event::Received(received) => return self.received(&received),
@@ -69,12 +84,15 @@ impl Application for Shell {
             Event::RetryScheduled { failed_attempts, delay, reason } => {
                 convert::retry_scheduled(failed_attempts, delay, &reason)
             }
-            Event::Joined { namespace, sid, continuity: _ } => convert::joined(&namespace, &sid),
+            Event::Joined { namespace, sid, continuity } => convert::joined(&namespace, &sid, continuity),
             Event::JoinFailed { namespace, error } => {
                 convert::join_failed(&namespace, Failure::from(error).into_js(&self.hooks))
             }
             Event::Left { namespace, reason } => convert::left(&namespace, reason),
             Event::MessageDropped(dropped) => convert::dropped(&dropped),
+            Event::Delivery { message, status } => return self.delivery(message.as_u64() as f64, &status),
+            Event::Restored { messages, unreadable } => store::restored(&messages, unreadable),
+            Event::StoreFailed(error) => store::failed(&error),
             _ => return,
         };
         self.hooks.notice(&notice);

@@ -1,9 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { AckEventOf, AckOf, AnyEvents, DataOf, EmitParameters, EventOf, HandlerOf, NamespaceMap, NamespaceOf } from "./maps.js";
+import type { AckEventOf, AckOf, AnswerOf, AnyEvents, DataOf, DurableParameters, EmitParameters, EventOf, HandlerOf, NamespaceMap, NamespaceOf } from "./maps.js";
 import type { ManagerOptions } from "./options.js";
 import type {
   ConnectionQuality,
   ConnectionStatus,
+  DurableEmit,
   EmitOutcome,
   EventIterator,
   ListenOptions,
@@ -17,9 +18,18 @@ import type {
 } from "./types.js";
 
 export interface EmitOptions {
-  /** Dropped if it can't be sent now. @default false */
+  /** `buffered` waits in memory until it can be sent, `volatile` is dropped if it can't be sent now. @default "buffered" */
+  readonly delivery?: "buffered" | "volatile" | undefined;
+  /** As `delivery: "volatile"`. @default false */
   readonly volatile?: boolean | undefined;
   /** Milliseconds in the offline queue after which it is dropped. 1 ms to 30 d. @default the option `queue.ttl` */
+  readonly ttl?: number | undefined;
+}
+
+export interface DurableOptions {
+  /** Kept in the store until the server has acknowledged it, and sent by the next page if this one ends before. */
+  readonly delivery: "durable";
+  /** Milliseconds after which it is given up. 1 ms to 30 d. @default 1 d */
   readonly ttl?: number | undefined;
 }
 
@@ -102,6 +112,18 @@ export interface Manager<Receives extends NamespaceMap = AnyEvents, Sends extend
   ): EventIterator<DataOf<Receives, N, E>>;
 
   /**
+   * Sends an event that outlives the page: it is kept in the store until the server has acknowledged it. Each has its effect
+   * once on servers that negotiate that, and at least once on others. Gives what tells of it.
+   *
+   * @throws EmitError if it is not accepted on the spot: `NO_DURABLE_STORE` where there is no store.
+   */
+  emit<N extends NamespaceOf<Sends>, E extends EventOf<Sends, N>>(
+    namespace: N,
+    event: E,
+    ...rest: DurableParameters<Sends, N, E, DurableOptions>
+  ): DurableEmit<AnswerOf<Sends, N, E>>;
+
+  /**
    * Sends an event, or queues it while there is no connection. `undefined` is no argument; several go as `args(a, b)`.
    * `ArrayBuffer`s, typed arrays and `DataView`s in the data are sent as they are, in binary.
    *
@@ -133,7 +155,7 @@ export interface Manager<Receives extends NamespaceMap = AnyEvents, Sends extend
   removeStatusListener(listener: StatusListener): boolean;
   addQualityListener(listener: QualityListener): Unsubscribe;
   removeQualityListener(listener: QualityListener): boolean;
-  /** Tells of joined and left namespaces, attempts and dropped messages. */
+  /** Tells of joined and left namespaces, attempts, dropped messages, and how far durable ones are. */
   addNoticeListener(listener: NoticeListener): Unsubscribe;
   removeNoticeListener(listener: NoticeListener): boolean;
 

@@ -1,10 +1,11 @@
 import { type AckWaiter, cancelledUnsent, fail } from "./acks.js";
 import type { CoreClient } from "./core.js";
-import { AckError, EmitError } from "./errors.js";
+import type { Deliveries, Durable } from "./deliveries.js";
+import { AckError, EmitError, type EmitErrorCode } from "./errors.js";
 import type { Names } from "./names.js";
 import type { ManagerOptions } from "./options.js";
 import type { Packed } from "./payload.js";
-import { emitPacked } from "./sending.js";
+import { type Class, emitPacked } from "./sending.js";
 import type { Notice, QueuedMessage } from "./types.js";
 
 const DAY = 86_400_000;
@@ -16,10 +17,12 @@ export interface Emission {
   readonly namespace: string;
   readonly event: string;
   readonly packed: string | Packed;
-  readonly volatile: boolean;
+  readonly delivery: Class;
   readonly ttl: number;
   readonly ack: number;
   readonly waiter: AckWaiter | undefined;
+  /** What is told of it, if it is durable. */
+  readonly durable: Durable | undefined;
 }
 
 interface Kept extends Emission {
@@ -64,7 +67,7 @@ export class Backlog {
       if (oldest === undefined) {
         throw new EmitError("QUEUE_FULL", "the offline queue is full", { isRetryable: true });
       }
-      this.#drop(oldest, "the queue overflowed");
+      this.#drop(oldest, "the queue overflowed", "QUEUE_FULL");
     }
     const now = performance.now();
     const ack = emission.ack < 0 ? (options.ackTimeout ?? DEFAULT_ACK_TIMEOUT) : emission.ack;
@@ -84,21 +87,29 @@ export class Backlog {
   }
 
   /** Hands everything to the core, in order. `adopt` is told of each that asks for an acknowledgement. */
-  flush(client: CoreClient, names: Names, adopt: (waiter: AckWaiter) => void, failed: (error: unknown) => unknown): void {
+  flush(
+    client: CoreClient,
+    names: Names,
+    adopt: (waiter: AckWaiter) => void,
+    deliveries: Deliveries,
+    failed: (error: unknown) => unknown,
+  ): void {
     const now = performance.now();
     this.#adopted.clear();
     for (let kept = this.#kept[0]; kept !== undefined; kept = this.#kept[0]) {
       if (now >= kept.expiresAt) {
-        this.#drop(kept, "expired");
+        this.#drop(kept, "expired", "EXPIRED");
         continue;
       }
       this.#take(kept);
-      const { packed, waiter } = kept;
+      const { packed, waiter, durable, delivery } = kept;
       const ack = Math.max(1, kept.ack - (now - kept.keptAt));
       try {
         const name = names.of(client, kept.namespace, kept.event);
-        const result = emitPacked(client, name, packed, false, kept.expiresAt - now, ack);
-        const id = Math.floor(result / 4);
+        // What was given no time has the core's own, which differs by class.
+        const ttl = Number.isNaN(kept.ttl) && durable ? kept.ttl : kept.expiresAt - now;
+        const emit = (): number => emitPacked(client, name, packed, delivery, ttl, ack);
+        const id = Math.floor((durable ? deliveries.take(durable, emit) : emit()) / 4);
         this.#adopted.set(kept.id, id);
         if (waiter) {
           waiter.id = id;
@@ -107,6 +118,7 @@ export class Backlog {
       } catch (cause) {
         const error = failed(cause);
         if (waiter) fail(waiter, error);
+        else if (durable) durable.refuse(error);
         else this.#notifyDropped(kept, error instanceof Error ? error.message : String(error));
       }
     }
@@ -114,13 +126,14 @@ export class Backlog {
 
   messages(): QueuedMessage[] {
     const now = performance.now();
-    return this.#kept.map(({ id, namespace, event, bytes, expiresAt, waiter }) => ({
+    return this.#kept.map(({ id, namespace, event, bytes, expiresAt, waiter, durable }) => ({
       id,
       namespace,
       event,
       bytes,
       expiresIn: Math.max(0, expiresAt - now),
-      awaitsAck: waiter !== undefined,
+      awaitsAck: waiter !== undefined || durable !== undefined,
+      delivery: durable ? "durable" : "buffered",
     }));
   }
 
@@ -132,15 +145,13 @@ export class Backlog {
   cancel(id: number): boolean {
     const kept = this.#kept.find((one) => one.id === id);
     if (kept === undefined) return false;
-    this.#take(kept);
-    this.#notifyDropped(kept, "cancelled");
-    if (kept.waiter) fail(kept.waiter, cancelledUnsent());
+    this.#drop(kept, "cancelled", "CANCELLED", kept.waiter && cancelledUnsent());
     return true;
   }
 
   /** Drops everything. Waits end with the error, or as not sent for the reason. */
-  dropAll(reason: string, error?: unknown): void {
-    for (let kept = this.#kept[0]; kept !== undefined; kept = this.#kept[0]) this.#drop(kept, reason, error);
+  dropAll(reason: string, code: EmitErrorCode, error?: unknown): void {
+    for (let kept = this.#kept[0]; kept !== undefined; kept = this.#kept[0]) this.#drop(kept, reason, code, error);
   }
 
   #timedOut(kept: Kept): void {
@@ -149,8 +160,13 @@ export class Backlog {
     fail(kept.waiter!, new AckError("TIMED_OUT", "no acknowledgement in time (never sent)", { isUnsent: true }));
   }
 
-  #drop(kept: Kept, reason: string, error?: unknown): void {
+  /** `code` and, if there is one, `error` say of a durable message why it was not accepted. */
+  #drop(kept: Kept, reason: string, code: EmitErrorCode, error?: unknown): void {
     this.#take(kept);
+    if (kept.durable) {
+      kept.durable.refuse(error ?? new EmitError(code, `not accepted: ${reason}`));
+      return;
+    }
     this.#notifyDropped(kept, reason);
     if (kept.waiter) {
       fail(kept.waiter, error ?? new AckError("NOT_SENT", `never sent: ${reason}`, { isUnsent: true }));

@@ -4,16 +4,19 @@ import { Channels } from "./channels.js";
 import type { CoreClient, Hooks, Instance, Load } from "./core.js";
 import { cancelled, refuseCredentials } from "./credentials.js";
 import { Log } from "./debug.js";
+import { Deliveries } from "./deliveries.js";
 import { type Deferred, deferred } from "./deferred.js";
-import { ClosedError, ConfigError, RealtimeError } from "./errors.js";
+import { ClosedError, ConfigError, EmitError, RealtimeError } from "./errors.js";
 import { makeHooks } from "./hooks.js";
 import { Names } from "./names.js";
 import type { EventBuffer } from "./iterator.js";
 import { Joins, notJoined } from "./joins.js";
 import { watchPage } from "./lifecycle.js";
 import { Listeners } from "./listeners.js";
-import { checkOptions, coreOptions, type ManagerOptions, sameOptions } from "./options.js";
+import { checkOptions, coreOptions, type ManagerOptions, sameOptions, serverOf } from "./options.js";
 import { socketClass, Sockets } from "./sockets.js";
+import { storeOf } from "./store/index.js";
+import { StoreRequests } from "./store/requests.js";
 import { Tickets } from "./tickets.js";
 import type { ConnectionQuality, ConnectionStatus, DisconnectReason, Notice, TokenProvider } from "./types.js";
 
@@ -35,6 +38,7 @@ export class Connection {
   readonly log = new Log();
   readonly channels = new Channels(this.log);
   readonly acks = new Acks();
+  readonly deliveries = new Deliveries();
   readonly names = new Names();
   readonly joins = new Joins();
   readonly iterators = new Set<EventBuffer<unknown>>();
@@ -61,6 +65,7 @@ export class Connection {
   readonly #sockets = new Sockets();
   readonly #tickets = new Tickets();
   #instance: Instance | undefined;
+  #store: StoreRequests | undefined;
   #start: Start | undefined;
   #stopWatching: (() => void) | undefined;
   /** The core has one at a time. */
@@ -103,7 +108,7 @@ export class Connection {
       return this.#start.promise;
     }
     this.#cancelStart(cancelled());
-    if (this.userId !== userId) this.backlog.dropAll("another user connected");
+    if (this.userId !== userId) this.#changeUser();
     this.userId = userId;
     this.ready = undefined;
     const start: Start = { ...deferred(), userId, token };
@@ -204,7 +209,7 @@ export class Connection {
     this.#call(client, start.userId, start.token).then(start.resolve, start.reject);
     // Listeners have run, and may have called anything; or the call was refused.
     if (this.#start !== undefined || this.client !== client || client.userId() !== this.userId) return;
-    this.backlog.flush(client, this.names, (waiter) => this.acks.add(waiter), (error) => this.failed(error));
+    this.backlog.flush(client, this.names, (waiter) => this.acks.add(waiter), this.deliveries, (error) => this.failed(error));
     if (this.client !== client) return;
     this.ready = client;
     if (this.options.lifecycle !== false && this.status !== "disconnected") this.#watch();
@@ -222,7 +227,12 @@ export class Connection {
 
   #makeClient(instance: Instance): CoreClient {
     this.#instance = instance;
-    const client = new instance.Client(coreOptions(this.options), this.#hooks());
+    const makeStore = storeOf(this.options);
+    const client = new instance.Client(coreOptions(this.options, makeStore !== undefined), this.#hooks());
+    const call = (each: (client: CoreClient) => void): void => {
+      if (this.client === client) this.#callBack(() => each(client));
+    };
+    this.#store = makeStore && new StoreRequests(makeStore(), serverOf(this.options), call);
     instance.owners.add(this.#onPanic);
     this.joins.attach(client);
     this.channels.attach(client);
@@ -243,6 +253,12 @@ export class Connection {
       return Promise.reject(refusal);
     }
     return this.#tickets.issued(ticket);
+  }
+
+  /** Nothing of the last user's is sent or told any more. */
+  #changeUser(): void {
+    this.backlog.dropAll("another user connected", "USER_CHANGED");
+    this.deliveries.abandonAll(new EmitError("USER_CHANGED", "another user connected"));
   }
 
   #cancelStart(error: RealtimeError): void {
@@ -266,10 +282,13 @@ export class Connection {
       status: (status, reason) => this.#setStatus(status, reason),
       quality: (quality) => this.#setQuality(quality),
       notice: (notice) => this.#onNotice(notice),
+      delivery: (id, status, isSent, code, args, attachments) =>
+        this.#onNotice({ type: "delivery", id, delivery: this.deliveries.told(id, status, isSent, code, args, attachments) }),
+      store: (ticket, operation) => this.#store?.handle(ticket, operation),
       openSocket: (connection, url) =>
         this.#sockets.open(socketClass(this.options)!, url, {
           failed: (error) => this.failed(error),
-          event: (head, args, length) => this.client?.handleEventFrame(connection, head, args, length),
+          event: (text, args, length) => this.client?.handleEventFrame(connection, text, args, length),
         }),
       setTimeout: (callback, delay) => (this.#timer = setTimeout(this.#callBack, delay, callback)),
       clearTimeout: (timeout) => clearTimeout(timeout as Timer | undefined),
@@ -317,8 +336,9 @@ export class Connection {
     return () => {
       this.#cancelStart(error);
       this.#tickets.failAll(error);
-      this.backlog.dropAll(error.message, error);
+      this.backlog.dropAll(error.message, "CANCELLED", error);
       this.acks.failAll(error);
+      this.deliveries.abandonAll(error);
       this.joins.failAll(error);
       for (const iterator of [...this.iterators]) iterator.finish(error instanceof ClosedError ? undefined : error);
       this.#setQuality("offline");
@@ -332,6 +352,8 @@ export class Connection {
     const client = this.client;
     const instance = this.#instance;
     this.client = this.ready = this.#instance = undefined;
+    this.#store?.close();
+    this.#store = undefined;
     this.channels.detach();
     this.names.clear();
     instance?.owners.delete(this.#onPanic);

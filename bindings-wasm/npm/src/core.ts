@@ -1,7 +1,8 @@
 /** The contract with the WebAssembly part: what `generated/` exports, and what it calls. Nothing here is public. */
 import type { ErrorDetails, ErrorKind, PanickedError } from "./errors.js";
 import type { Socket } from "./sockets.js";
-import type { ConnectionQuality, ConnectionStatus, DisconnectReason, Notice, QueuedMessage, Stats } from "./types.js";
+import type { StoreChange } from "./store/types.js";
+import type { ConnectionQuality, ConnectionStatus, DeliveryStatus, DisconnectReason, Notice, QueuedMessage, Stats } from "./types.js";
 
 /** `Client` of the generated code. Durations in milliseconds. */
 export interface CoreClient {
@@ -23,19 +24,26 @@ export interface CoreClient {
   forgetNames(): void;
   /**
    * `name`: a number that {@link name} gave. `args`: the text of the arguments, without brackets; `length`: its length.
-   * `ttl`: NaN for the default. `ack`: NaN for none, negative for the default timeout. Gives `id * 4 + outcome`.
+   * `flags`: a {@link Flag} of the class, and {@link Flag.MayEndInMarker}. `ttl`: NaN for the default. `ack`: NaN for none, negative for the default timeout. Gives `id * 4 + outcome`.
    */
   emit(
     name: number,
     args: string,
     length: number,
     attachments: Uint8Array[] | undefined,
-    volatile: boolean,
+    flags: number,
     ttl: number,
     ack: number,
   ): number;
-  /** `head`: a frame without its arguments; `length`: that of the whole. */
-  handleEventFrame(connection: number, head: string, args: unknown[], length: number): void;
+  /**
+   * `text`: a frame without its arguments, and, each behind a line feed, the JSON text of the last argument if that may be
+   * the protocol's, and what tells the event from others; `length`: that of the whole frame.
+   */
+  handleEventFrame(connection: number, text: string, args: unknown[], length: number): void;
+  /** `opened`: of the operation `open`. Its messages have the `size` of their arguments in bytes, and `mayEndInMarker`, as well. */
+  storeAnswered(ticket: number, opened: object | undefined): void;
+  storeFailed(ticket: number, code: string, message: string): void;
+  storeAdopted(messages: object[]): void;
   reply(reply: number, args: string, length: number, attachments: Uint8Array[] | undefined): void;
   cancel(message: number): "unsent" | "wait" | undefined;
   queue(): QueuedMessage[];
@@ -50,6 +58,15 @@ export interface CoreClient {
   free(): void;
 }
 
+/** How an emit is to be treated, for the core. */
+export const Flag = { Buffered: 0, Volatile: 1, Durable: 2, MayEndInMarker: 4 } as const;
+
+/** Work for the store. */
+export type StoreOperation =
+  | { readonly type: "open"; readonly userId: string; readonly instance: string }
+  | { readonly type: "commit"; readonly changes: readonly StoreChange[] }
+  | { readonly type: "close" };
+
 /** What the WebAssembly part calls. It calls at any time, but never while it holds a lock: anything may be called back. */
 export interface Hooks {
   error(kind: ErrorKind, code: string, message: string, details: ErrorDetails | undefined): unknown;
@@ -61,6 +78,15 @@ export interface Hooks {
   quality(quality: ConnectionQuality): void;
   needToken(request: number, reason: "connecting" | "rejected"): void;
   notice(notice: Notice): void;
+  delivery(
+    message: number,
+    status: DeliveryStatus["status"],
+    isSent: boolean | undefined,
+    code: string | undefined,
+    args: Received,
+    attachments: Uint8Array[] | undefined,
+  ): void;
+  store(ticket: number, operation: StoreOperation): void;
   openSocket(connection: number, url: string): Socket;
   setTimeout(callback: () => void, delay: number): unknown;
   clearTimeout(timeout: unknown): void;

@@ -87,9 +87,16 @@ export type EmitErrorCode =
   | "NOT_WRITABLE"
   | "TOO_MANY_NAMESPACES"
   | "INVALID_NAMESPACE"
-  | "NOT_ENCODABLE";
+  | "NOT_ENCODABLE"
+  | "NO_DURABLE_STORE"
+  | "STORAGE_FULL"
+  | "STORAGE_CORRUPT"
+  | "STORAGE_UNAVAILABLE"
+  | "EXPIRED"
+  | "CANCELLED"
+  | "USER_CHANGED";
 
-/** An emit was refused: nothing was sent or queued. */
+/** An emit was refused: nothing was sent or queued. The last six are of durable emits that were not accepted. */
 export class EmitError extends RealtimeError<EmitErrorCode> {
   override readonly name = "EmitError";
   /** Whether the same emit may be accepted later. */

@@ -1,5 +1,5 @@
 /** What the entries `nexus-realtime` and `nexus-realtime/slim` have in common. */
-export type { EmitOptions, EmitWithAckOptions, EventsOptions, Manager } from "./api.js";
+export type { DurableOptions, EmitOptions, EmitWithAckOptions, EventsOptions, Manager } from "./api.js";
 export {
   AckError,
   type AckErrorCode,
@@ -30,12 +30,17 @@ export type {
   WebSocketConstructor,
 } from "./options.js";
 export { type Args, args } from "./payload.js";
+export { StorageError, type StorageErrorCode } from "./store/errors.js";
+export type { DurableStore, MessageKey, OpenedOutbox, OutboxOwner, StoreChange, StoredMessage } from "./store/types.js";
 export type {
   ConnectionQuality,
   ConnectionStatus,
   Counters,
+  DeliveryOutcome,
+  DeliveryStatus,
   DisconnectCode,
   DisconnectReason,
+  DurableEmit,
   EmitOutcome,
   EventIterator,
   ListenOptions,

@@ -15,7 +15,7 @@ export interface HookOwner {
   failed(error: unknown): unknown;
 }
 
-type Shared = Pick<Hooks, "connectResolved" | "ackResolved" | "status" | "quality" | "notice" | "openSocket" | "setTimeout" | "clearTimeout">;
+type Shared = Pick<Hooks, "connectResolved" | "ackResolved" | "status" | "quality" | "notice" | "openSocket" | "delivery" | "store" | "setTimeout" | "clearTimeout">;
 
 /** Completes the hooks: events and tokens are between the core and the application. */
 export function makeHooks(owner: HookOwner, shared: Shared): Hooks {

@@ -1,8 +1,9 @@
 import { type AckWaiter, cancelledUnsent, fail } from "./acks.js";
-import type { EmitOptions, EmitWithAckOptions, EventsOptions, Manager } from "./api.js";
+import type { DurableOptions, EmitOptions, EmitWithAckOptions, EventsOptions, Manager } from "./api.js";
 import type { Handler } from "./channels.js";
 import { Connection } from "./connection.js";
-import type { Load } from "./core.js";
+import { Flag, type Load } from "./core.js";
+import { Durable } from "./deliveries.js";
 import { DEFAULT_BUFFER, EventBuffer } from "./iterator.js";
 import { checkNamespace, namespaceName } from "./joins.js";
 import { asyncDispose, dispose, unsubscribing } from "./listeners.js";
@@ -10,11 +11,12 @@ import type { AnyEvents, NamespaceMap } from "./maps.js";
 import type { ManagerOptions } from "./options.js";
 import { encode } from "./payload.js";
 import { Queue } from "./queue.js";
-import { ackTimeoutOf, cancelMessage, send, ttlOf } from "./sending.js";
+import { ackTimeoutOf, cancelMessage, classOf, send, ttlOf } from "./sending.js";
 import { NO_STATS } from "./stats.js";
 import type {
   ConnectionQuality,
   ConnectionStatus,
+  DurableEmit,
   EmitOutcome,
   EventIterator,
   ListenOptions,
@@ -97,12 +99,19 @@ class RealtimeManager implements Manager<AnyEvents, AnyEvents> {
     return events;
   }
 
-  emit(namespace: string, event: string, data?: unknown, options?: EmitOptions): EmitOutcome {
+  emit(namespace: string, event: string, data?: unknown, options?: EmitOptions): EmitOutcome;
+  emit(namespace: string, event: string, data: unknown, options: DurableOptions): DurableEmit;
+  emit(namespace: string, event: string, data?: unknown, options?: EmitOptions | DurableOptions): EmitOutcome | DurableEmit {
     const connection = this.#connection;
     const name = namespaceName(namespace);
     const ttl = options === undefined ? Number.NaN : ttlOf(options.ttl);
-    const isVolatile = options?.volatile === true;
-    const result = send(connection, name, event, encode(data), isVolatile, ttl, Number.NaN, undefined);
+    if (options?.delivery === "durable") {
+      const durable = new Durable((id) => cancelMessage(connection, id));
+      send(connection, name, event, encode(data), Flag.Durable, ttl, Number.NaN, undefined, durable);
+      if (connection.log.events) connection.log.write("events", "durable", name, event);
+      return durable;
+    }
+    const result = send(connection, name, event, encode(data), classOf(options), ttl, Number.NaN, undefined);
     const outcome = OUTCOMES[result & 3]!;
     if (connection.log.events) connection.log.write("events", outcome, name, event);
     return outcome;
@@ -110,7 +119,7 @@ class RealtimeManager implements Manager<AnyEvents, AnyEvents> {
 
   emitWithAck(namespace: string, event: string, data?: unknown, options: EmitWithAckOptions = {}): Promise<any> {
     return new Promise((resolve, reject) => {
-      const { signal, timeout, ttl, volatile = false } = options;
+      const { signal, timeout, ttl } = options;
       const connection = this.#connection;
       const waiter: AckWaiter = { id: 0, resolve, reject, signal, abort: undefined };
       if (signal?.aborted) {
@@ -118,7 +127,7 @@ class RealtimeManager implements Manager<AnyEvents, AnyEvents> {
         return;
       }
       const name = namespaceName(namespace);
-      const result = send(connection, name, event, encode(data), volatile, ttlOf(ttl), ackTimeoutOf(timeout), waiter);
+      const result = send(connection, name, event, encode(data), classOf(options), ttlOf(ttl), ackTimeoutOf(timeout), waiter);
       if (connection.log.events) connection.log.write("events", OUTCOMES[result & 3], name, event, "with ack");
       if (result >= 0) {
         waiter.id = Math.floor(result / 4);

@@ -57,6 +57,25 @@ export type EmitParameters<M, N extends keyof M, E extends keyof M[N], Options> 
   Options
 >;
 
+/** What the outcome of a durable emit brings: as {@link AckOf}, `undefined` if there is no acknowledgement. */
+export type AnswerOf<M, N extends keyof M, E extends keyof M[N]> = number extends ParametersOf<M[N][E]>["length"]
+  ? any
+  : [AckCallback<ParametersOf<M[N][E]>>] extends [never]
+    ? undefined
+    : AckOf<M, N, E>;
+
+/** As {@link EmitParameters}, with options that can't be left out. */
+export type DurableParameters<M, N extends keyof M, E extends keyof M[N], Options> =
+  DataParameters<ParametersOf<M[N][E]>> extends infer A extends unknown[]
+    ? number extends A["length"]
+      ? [data: any, options: Options]
+      : A extends []
+        ? [data: undefined, options: Options]
+        : A extends [(infer D)?]
+          ? [data: D | Args<A>, options: Options]
+          : [data: Args<A>, options: Options]
+    : never;
+
 type Spread<A extends unknown[], Options> = number extends A["length"]
   ? [data?: any, options?: Options]
   : A extends []

@@ -1,4 +1,5 @@
 import { ConfigError } from "./errors.js";
+import type { DurableStore } from "./store/types.js";
 
 /** Durations are milliseconds. What is left out, or `undefined`, has its default; values out of bounds are clamped. */
 export interface ManagerOptions {
@@ -38,6 +39,11 @@ export interface ManagerOptions {
   readonly sleepTolerance?: number | undefined;
   readonly probe?: ProbeOptions | undefined;
   readonly limits?: LimitOptions | undefined;
+  /**
+   * Where durable emits are kept: `false` is nowhere, an object with methods is a store of your own. Otherwise IndexedDB,
+   * where there is that; managers with another `name` have messages of their own. @default {}
+   */
+  readonly store?: false | { readonly name?: string | undefined } | DurableStore | undefined;
   /** Whether the page's events (`online`, `visibilitychange`, `pagehide`, …) are heeded, where there are such. @default true */
   readonly lifecycle?: boolean | undefined;
   /** Constructor of the sockets, for where there is no global one: in Node 20 that of the package `ws`. @default globalThis.WebSocket */
@@ -137,7 +143,7 @@ export interface LimitOptions {
 
 const RESERVED_AUTH = ["token", "userId", "pid", "offset", "nx"];
 const GROUPS = ["reconnect", "queue", "quality", "heartbeat", "probe", "limits"] as const;
-const NOT_NUMBERS = ["url", "path", "query", "auth", "primaryNamespace", "rejoinAfterServerDisconnect", "lifecycle", "WebSocket", ...GROUPS];
+const NOT_NUMBERS = ["url", "path", "query", "auth", "primaryNamespace", "rejoinAfterServerDisconnect", "lifecycle", "WebSocket", "store", ...GROUPS];
 
 /** Refuses what can be refused without a connection. */
 export function checkOptions(options: ManagerOptions): void {
@@ -151,6 +157,8 @@ export function checkOptions(options: ManagerOptions): void {
   for (const group of GROUPS) checkNumbers(`${group}.`, (options[group] ?? {}) as Record<string, unknown>, ["overflow", "byNamespace"]);
   const overflow = options.queue?.overflow;
   if (overflow !== undefined && overflow !== "reject-new" && overflow !== "drop-oldest") throw invalid("queue.overflow");
+  const { store } = options;
+  if (store !== undefined && store !== false && (typeof store !== "object" || store === null)) throw invalid("store");
   if (options.WebSocket !== undefined && typeof options.WebSocket !== "function") throw invalid("WebSocket");
 }
 
@@ -181,6 +189,12 @@ function checkUrl(url: unknown): void {
   }
 }
 
+/** Origin and path: what tells servers apart. */
+export function serverOf({ url = pageOrigin(), path = "/socket.io/" }: ManagerOptions): string {
+  const { protocol, host } = new URL(url);
+  return `${protocol.replace("ws", "http")}//${host}${path}`;
+}
+
 /** Where to connect, when that is not said. */
 function pageOrigin(): string {
   const origin = (globalThis.location as Location | undefined)?.origin;
@@ -191,11 +205,12 @@ function pageOrigin(): string {
 }
 
 /** What the core takes: defined values only, `auth` as JSON texts, no option that is for this side. */
-export function coreOptions(options: ManagerOptions): object {
-  const { auth, lifecycle: _lifecycle, WebSocket: _socket, ...rest } = options;
+export function coreOptions(options: ManagerOptions, hasStore = false): object {
+  const { auth, lifecycle: _lifecycle, WebSocket: _socket, store: _store, ...rest } = options;
   const authJson = Object.entries(auth ?? {}).map(([key, value]) => [key, authText(key, value)] as const);
   return defined({
     ...rest,
+    hasStore,
     url: options.url ?? pageOrigin(),
     authJson: Object.fromEntries(authJson.filter(([, text]) => text !== undefined)),
   });
@@ -219,9 +234,14 @@ function defined(value: object): object {
 
 /** Whether two sets of options mean the same. */
 export function sameOptions(one: ManagerOptions, other: ManagerOptions): boolean {
-  const { WebSocket: oneSocket, ...oneRest } = one;
-  const { WebSocket: otherSocket, ...otherRest } = other;
-  return oneSocket === otherSocket && canonical(oneRest) === canonical(otherRest);
+  const { WebSocket: oneSocket, store: oneStore, ...oneRest } = one;
+  const { WebSocket: otherSocket, store: otherStore, ...otherRest } = other;
+  return oneSocket === otherSocket && (oneStore === otherStore || isSameStore(oneStore, otherStore)) && canonical(oneRest) === canonical(otherRest);
+}
+
+function isSameStore(one: ManagerOptions["store"], other: ManagerOptions["store"]): boolean {
+  const isPlain = (store: ManagerOptions["store"]): boolean => store !== false && (store === undefined || !("commit" in store));
+  return isPlain(one) && isPlain(other) && canonical(one || {}) === canonical(other || {});
 }
 
 function canonical(value: object): string {

@@ -165,6 +165,11 @@ function detach(value: unknown, key: string, attachments: Uint8Array[], depth: n
   return copy;
 }
 
+/** Whether the last of the arguments in a text may look like a marker of the protocol. */
+export function mayEndInMarker(text: string): boolean {
+  return text.endsWith("}}") && text.includes('{"$m":{');
+}
+
 const encoder = new TextEncoder();
 
 /** Bytes of a text in UTF-8. */

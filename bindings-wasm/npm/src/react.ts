@@ -143,8 +143,10 @@ export function useEvent<
 
 /** The manager's `emit`, the same function in every rendering. */
 export function useEmit<Sends extends NamespaceMap = AnyEvents>(): Manager<AnyEvents, Sends>["emit"] {
+  type Emit = Manager<AnyEvents, Sends>["emit"];
   const manager = useManager<AnyEvents, Sends>();
-  return useCallback<Manager<AnyEvents, Sends>["emit"]>((...args) => manager.emit(...args), [manager]);
+  // Overloads can't be written as one function.
+  return useCallback(((...args: Parameters<Emit>) => manager.emit(...args)) as Emit, [manager]);
 }
 
 /** The hooks with the event maps of an application, so that they are written down once. */

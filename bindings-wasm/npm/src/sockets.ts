@@ -10,8 +10,8 @@ type Handler<E> = ((event: E) => void) | null | undefined;
 
 /** What a socket tells besides what the core asks of it. */
 export interface SocketOwner {
-  /** An event or acknowledgement came: its frame without arguments, these, and the length of the whole frame. */
-  event(head: string, args: unknown[], length: number): void;
+  /** An event or acknowledgement came, as `handleEventFrame` of the core takes it. */
+  event(text: string, args: unknown[], length: number): void;
   /** The core has thrown, which happens when it panics. */
   failed(error: unknown): void;
 }
@@ -20,7 +20,11 @@ export interface SocketOwner {
 const MAX_VALUES = 257;
 
 const [DIGIT_2, DIGIT_3, DIGIT_4] = [50, 51, 52];
-const [QUOTE, SLASH, BRACKET] = [34, 47, 91];
+const [QUOTE, DOLLAR, SLASH, BRACKET] = [34, 36, 47, 91];
+/** The event of the protocol itself, which the core reads. */
+const CONTROL = '["$nx"';
+/** The longest text as last argument that may be the protocol's. */
+const MAX_OFFSET = 126;
 
 /**
  * A socket as the core has it. Arguments of events and acknowledgements are values of JavaScript on this side: the
@@ -62,8 +66,8 @@ export class Socket {
     if (this.#waiting.push(data) === 1) queueMicrotask(this.#flush);
   }
 
-  sendEvent(head: string, args: string): void {
-    this.send(`${head}${args}]`);
+  sendEvent(head: string, args: string, tail: string): void {
+    this.send(`${head}${args}${tail}]`);
   }
 
   close(): void {
@@ -89,11 +93,14 @@ export class Socket {
       start = text.indexOf(",", start) + 1;
       if (start === 0) return false;
     }
+    const idAt = start;
     while (isDigit(text.charCodeAt(start))) start++;
+    const hasId = start > idAt;
     if (text.charCodeAt(start) !== BRACKET) return false;
     let end = start + 1;
     if (type === DIGIT_2) {
       if (text.charCodeAt(end) !== QUOTE) return false;
+      if (text.charCodeAt(end + 1) === DOLLAR && text.startsWith(CONTROL, start)) return false;
       end = text.indexOf('"', end + 1) + 1;
       const backslash = text.indexOf("\\", start);
       if (end === 0 || (backslash !== -1 && backslash < end)) return false;
@@ -106,8 +113,9 @@ export class Socket {
     }
     if (values.length > MAX_VALUES) return false;
     if (type === DIGIT_2) values.shift();
+    const last = lastOf(values, type === DIGIT_3, hasId, text);
     try {
-      this.#owner.event(`${text.slice(0, end)}]`, values, text.length);
+      this.#owner.event(`${text.slice(0, end)}]${last}`, values, text.length);
     } catch (error) {
       this.#owner.failed(error);
     }
@@ -121,6 +129,17 @@ export class Socket {
       this.#owner.failed(error);
     }
   }
+}
+
+/** What the core wants to know of the last argument, behind a line feed: it is the protocol's on some namespaces. */
+function lastOf(values: unknown[], isAck: boolean, hasId: boolean, text: string): string {
+  const last = values[values.length - 1];
+  if (isAck) return text.endsWith("}}]") && isMarker(last) ? `\n${JSON.stringify(last)}` : "";
+  return !hasId && typeof last === "string" && last.length <= MAX_OFFSET ? `\n${JSON.stringify(last)}` : "";
+}
+
+function isMarker(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "$m" in value;
 }
 
 function isDigit(code: number): boolean {

@@ -1,4 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import type { StorageErrorCode } from "./store/errors.js";
+
 /** What an application shows of the connection. Every loss reports `disconnected`, with its reason, before `reconnecting`. */
 export type ConnectionStatus = "disconnected" | "connecting" | "connected" | "reconnecting";
 
@@ -39,6 +41,43 @@ export interface DisconnectReason {
 /** Where an emit is: handed to the socket, in the offline queue, or (volatile ones alone) dropped. */
 export type EmitOutcome = "transmitted" | "queued" | "dropped";
 
+/** How far a durable emit is. */
+export type DeliveryStatus<Answer = any> =
+  /** It waits for the store. */
+  | { readonly status: "queued" }
+  /** It is accepted: it outlives the page. */
+  | { readonly status: "persisted" }
+  /** It was handed to the socket, for the first time or again. */
+  | { readonly status: "sent" }
+  | DeliveryOutcome<Answer>;
+
+/** How a durable emit ended. Where `isSent`, the server may have it. */
+export type DeliveryOutcome<Answer = any> =
+  /** The server has it, for good. `value`: the first argument of its acknowledgement. */
+  | { readonly status: "acked"; readonly value: Answer }
+  /** It was refused for good. `code`: the server's, or that of the `EmitError` with which `accepted` rejects. */
+  | { readonly status: "rejected"; readonly code: string; readonly value: unknown }
+  /** Its time to live passed. */
+  | { readonly status: "expired"; readonly isSent: boolean }
+  | { readonly status: "cancelled"; readonly isSent: boolean }
+  /** The server may or may not have it: it has lost its memory of what it was sent. */
+  | { readonly status: "unknown" };
+
+/** A durable emit. Nobody has to look at it: its promises never count as unhandled. */
+export interface DurableEmit<Answer = any> {
+  /** As in `queue` and in notices. */
+  readonly id: number;
+  readonly status: DeliveryStatus<Answer>;
+  /** Resolves when it outlives the page. Rejects with an `EmitError`, or with what ended the manager before. */
+  readonly accepted: Promise<void>;
+  /** How it ended. Rejects if the manager ends, or connects as somebody else, before; the message goes on without it. */
+  readonly outcome: Promise<DeliveryOutcome<Answer>>;
+  /** Tells of each further status. */
+  onStatus(listener: (status: DeliveryStatus<Answer>) => void): Unsubscribe;
+  /** Takes it back. `false`: it has ended. */
+  cancel(): boolean;
+}
+
 /** Asks for a token: `connecting`, a good one will do; `rejected`, the server refused the last, so it has to be a new one. */
 export type TokenProvider = (reason: "connecting" | "rejected") => string | Promise<string>;
 
@@ -70,7 +109,24 @@ export interface EventIterator<T> extends AsyncIterableIterator<T, undefined, vo
 
 /** What happens besides status and quality. */
 export type Notice =
-  | { readonly type: "joined"; readonly namespace: string; readonly sid: string }
+  | ({
+      readonly type: "joined";
+      readonly namespace: string;
+      readonly sid: string;
+    } & (
+      | {
+          /** `first`: it had not been joined for this user. `recovered`: nothing was missed. */
+          readonly continuity: "first" | "recovered";
+        }
+      | {
+          /** Events may have been missed. */
+          readonly continuity: "gap";
+          /** Whether what was addressed to the user is complete all the same. */
+          readonly inboxComplete: boolean;
+          /** So many events that were addressed to the user are lost. */
+          readonly lost: number;
+        }
+    ))
   | { readonly type: "joinFailed"; readonly namespace: string; readonly error: Error }
   | {
       readonly type: "left";
@@ -92,9 +148,24 @@ export type Notice =
       readonly namespace: string;
       readonly event: string;
       readonly reason: string;
+    }
+  /** A durable message is further. Those of an earlier page have new ids, told by `restored` before. */
+  | { readonly type: "delivery"; readonly id: number; readonly delivery: DeliveryStatus }
+  | {
+      /** Durable messages that an earlier page, or a tab that has ended, left are in the queue now. */
+      readonly type: "restored";
+      readonly ids: readonly number[];
+      /** How many records of the store could not be read. */
+      readonly unreadable: number;
+    }
+  | {
+      /** The store failed. Durable emits that were not accepted for it are told one by one. */
+      readonly type: "storeFailed";
+      readonly code: StorageErrorCode;
+      readonly message: string;
     };
 
-/** A message in the offline queue. */
+/** A message in the offline queue, or a durable one that has not ended. */
 export interface QueuedMessage {
   readonly id: number;
   readonly namespace: string;
@@ -104,9 +175,10 @@ export interface QueuedMessage {
   /** Milliseconds until it is dropped. */
   readonly expiresIn: number;
   readonly awaitsAck: boolean;
+  readonly delivery: "buffered" | "durable";
 }
 
-/** The messages that wait to be sent, in memory. They are gone with the page. */
+/** The messages that wait to be sent, in memory, which are gone with the page, and the durable ones that have not ended. */
 export interface OfflineQueue {
   readonly size: number;
   readonly bytes: number;

@@ -197,7 +197,7 @@ test("joins resolve and reject with what the server says, once for all who wait"
   const client = await connected();
   const joining = [manager.join("chat"), manager.join("/chat")];
   assert.equal(client.of("join").length, 2);
-  client.hooks.notice({ type: "joined", namespace: "chat", sid: "x" });
+  client.hooks.notice({ type: "joined", namespace: "chat", sid: "x", continuity: "first" });
   await Promise.all(joining);
   const refused = manager.join("secret");
   const error = new JoinError("REFUSED", "no");
@@ -218,7 +218,7 @@ test("a loss that is followed by another attempt leaves joins waiting", async ()
   client.change("disconnected", { code: "transport close", message: "transport close" });
   client.change("reconnecting");
   await settled();
-  client.hooks.notice({ type: "joined", namespace: "chat", sid: "x" });
+  client.hooks.notice({ type: "joined", namespace: "chat", sid: "x", continuity: "first" });
   await joining;
 });
 

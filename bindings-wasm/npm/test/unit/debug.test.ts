@@ -68,7 +68,7 @@ test("logs tell what happens, and neither tokens nor payloads", async () => {
   const client = await connected();
   manager.emit("chat", "hello", { content: "PAYLOAD" });
   client.event("chat", "news", '["PAYLOAD"]');
-  client.hooks.notice({ type: "joined", namespace: "chat", sid: "x" });
+  client.hooks.notice({ type: "joined", namespace: "chat", sid: "x", continuity: "first" });
   client.hooks.quality("good");
   const text = lines.join("\n");
   for (const part of ["connecting", "connected", "transmitted", "hello", "received", "news", "joined", "good"]) {

@@ -23,13 +23,13 @@ test("options reach the core as it takes them", async () => {
   void manager.emitWithAck("chat", "f", 1, { timeout: 20, ttl: Infinity }).catch(() => {});
   void manager.emitWithAck("chat", "g", 1, { timeout: none }).catch(() => {});
   assert.deepEqual(client.of("emit"), [
-    ["chat", "a", "[]", undefined, false, none, none],
-    ["/", "b", "[1,2]", undefined, true, 50, none],
-    ["chat", "c", "[]", undefined, false, none, none],
-    ["chat", "d", '[{"_placeholder":true,"num":0}]', [new Uint8Array([1])], false, none, none],
-    ["chat", "e", "[1]", undefined, false, none, -1],
-    ["chat", "f", "[1]", undefined, false, 30 * 86_400_000, 20],
-    ["chat", "g", "[1]", undefined, false, none, -1],
+    ["chat", "a", "[]", undefined, 0, none, none],
+    ["/", "b", "[1,2]", undefined, 1, 50, none],
+    ["chat", "c", "[]", undefined, 0, none, none],
+    ["chat", "d", '[{"_placeholder":true,"num":0}]', [new Uint8Array([1])], 0, none, none],
+    ["chat", "e", "[1]", undefined, 0, none, -1],
+    ["chat", "f", "[1]", undefined, 0, 30 * 86_400_000, 20],
+    ["chat", "g", "[1]", undefined, 0, none, -1],
   ]);
   manager.close();
 });

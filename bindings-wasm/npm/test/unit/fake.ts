@@ -116,14 +116,18 @@ export class FakeClient implements CoreClient {
     this.names.length = 0;
   }
 
-  emit(name: number, args: string, length: number, attachments: Uint8Array[] | undefined, volatile: boolean, ttl: number, ack: number): number {
+  emit(name: number, args: string, length: number, attachments: Uint8Array[] | undefined, flags: number, ttl: number, ack: number): number {
     if (length !== args.length) throw new Error("the length is not that of the arguments");
     const [namespace, event] = this.names[name]!;
-    this.#called("emit", namespace, event, `[${args}]`, attachments, volatile, ttl, ack);
+    this.#called("emit", namespace, event, `[${args}]`, attachments, flags, ttl, ack);
     if (FakeClient.refused.has(event)) throw FakeClient.refused.get(event);
     const id = ++this.#lastId;
+    if (flags === 2) {
+      this.hooks.delivery(id, "queued", undefined, undefined, undefined, undefined);
+      return id * 4 + 3;
+    }
     if (this.#status === "connected") return id * 4;
-    this.#queue.push({ id, namespace, event, bytes: args.length, expiresIn: 1, awaitsAck: !Number.isNaN(ack) });
+    this.#queue.push({ id, namespace, event, bytes: args.length, expiresIn: 1, awaitsAck: !Number.isNaN(ack), delivery: "buffered" });
     return id * 4 + 1;
   }
 
@@ -162,6 +166,18 @@ export class FakeClient implements CoreClient {
 
   free(): void {
     this.isFreed = true;
+  }
+
+  storeAnswered(ticket: number, opened: object | undefined): void {
+    this.#called("storeAnswered", ticket, opened);
+  }
+
+  storeFailed(ticket: number, code: string, message: string): void {
+    this.#called("storeFailed", ticket, code, message);
+  }
+
+  storeAdopted(messages: object[]): void {
+    this.#called("storeAdopted", messages);
   }
 
   networkChanged(isReachable: boolean): void {

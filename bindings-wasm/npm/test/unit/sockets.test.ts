@@ -32,17 +32,36 @@ test("events and acknowledgements are read on this side", () => {
   for (const [frame, head, args] of [
     ['42["e"]', '42["e"]', []],
     ['42["e",1,{"a":[2]}]', '42["e"]', [1, { a: [2] }]],
-    ['42/chat,["e","[x]"]', '42/chat,["e"]', ["[x]"]],
+    ['42["e","e7.41",1]', '42["e"]', ["e7.41", 1]],
     ['42/a[b],17["e",null]', '42/a[b],17["e"]', [null]],
-    ['42["e","\\"\\\\"]', '42["e"]', ['"\\']],
+    ['42/a[b],17["e","e7.41"]', '42/a[b],17["e"]', ["e7.41"]],
     ['43/chat,7["ok"]', "43/chat,7[]", ["ok"]],
+    ['43/chat,7[{"a":{"b":1}}]', "43/chat,7[]", [{ a: { b: 1 } }]],
     ["430[]", "430[]", []],
-    ['42["", "x"]', '42[""]', ["x"]],
+    ['42["", 1 ]', '42[""]', [1]],
   ] as const) {
     const { raw, frames, events } = open();
     raw.onmessage!({ data: frame });
     assert.deepEqual(events, [[head, args, frame.length]], frame);
     assert.deepEqual(frames, [], frame);
+  }
+});
+
+test("a last argument that may be the protocol's is told as text as well", () => {
+  const long = "x".repeat(126);
+  for (const [frame, text, args] of [
+    ['42/chat,["e","e7.41"]', '42/chat,["e"]\n"e7.41"', ["e7.41"]],
+    ['42["e",1,"[x]"]', '42["e"]\n"[x]"', [1, "[x]"]],
+    ['42["e","\\"\\\\\\n"]', '42["e"]\n"\\"\\\\\\n"', ['"\\\n']],
+    ['42["", "x" ]', '42[""]\n"x"', ["x"]],
+    [`42["e","${long}"]`, `42["e"]\n"${long}"`, [long]],
+    [`42["e","${long}x"]`, '42["e"]', [`${long}x`]],
+    ['43/chat,7[1,{"$m":{"ok":1}}]', '43/chat,7[]\n{"$m":{"ok":1}}', [1, { $m: { ok: 1 } }]],
+    ['43/chat,7[{"$m":{"ok":1}},1]', "43/chat,7[]", [{ $m: { ok: 1 } }, 1]],
+  ] as const) {
+    const { raw, events } = open();
+    raw.onmessage!({ data: frame });
+    assert.deepEqual(events, [[text, args, frame.length]], frame);
   }
 });
 
@@ -52,6 +71,7 @@ test("whatever is anything else, or not right, is left to the core as it came", 
   for (const frame of [
     "", "2", "3probe", "40/chat,{}", "41/chat,", '44/chat,"no"', '451-["e",{"_placeholder":true,"num":0}]', '461-0[]',
     "42", "42[]", "42{}", "42[1]", "42[null]", '42["e"', '42["e",]', '42["e"]]', '42["e\\u0041"]', '42/chat["e"]', '42-1["e"]', "43[", "43/chat", deep, many,
+    '42/chat,["$nx",{"b":12}]',
   ]) {
     const { raw, frames, events } = open();
     raw.onmessage!({ data: frame });
@@ -75,12 +95,13 @@ test("what is sent in one go leaves in order in one microtask, and counts as buf
   const { raw, socket } = open();
   raw.bufferedAmount = 5;
   socket.send("a");
-  socket.sendEvent('42["e",', "1,2");
+  socket.sendEvent('42["e",', "1,2", "");
+  socket.sendEvent('42["e",', "1", ',{"$m":{}}');
   socket.send(new Uint8Array([1]));
   assert.deepEqual(raw.sent, []);
-  assert.equal(socket.bufferedAmount, 5 + 1 + 11 + 1);
+  assert.equal(socket.bufferedAmount, 5 + 1 + 11 + 19 + 1);
   await null;
-  assert.deepEqual(raw.sent, ["a", '42["e",1,2]', new Uint8Array([1])]);
+  assert.deepEqual(raw.sent, ["a", '42["e",1,2]', '42["e",1,{"$m":{}}]', new Uint8Array([1])]);
   assert.equal(socket.bufferedAmount, 5);
 });
 

@@ -46,3 +46,9 @@ impl Clock {
         ahead - self.ahead.replace(ahead) >= SLEEP_TOLERANCE_MS
     }
 }
+
+/// What time it is outside, in milliseconds since 1970.
+pub(super) fn wall_clock() -> u64 {
+    // A time before 1970 saturates.
+    js_sys::Date::now() as u64
+}

@@ -8,14 +8,14 @@ use std::{
 use wasm_bindgen::JsValue;
 
 use super::{
-    clock::Clock,
+    clock::{Clock, wall_clock},
     socket::{Socket, WebSocket, text_of},
     timer::{self, Timer},
 };
 use crate::{
     manager::{
-        Config, ConnectionId, Event, Manager, Output, TokenReason, TokenRequest, TransportEvent, TransportFailure,
-        TransportFailureKind, TransportRequest,
+        Config, ConnectionId, Event, Manager, Output, StoreEvent, StoreRequest, TokenReason, TokenRequest,
+        TransportEvent, TransportFailure, TransportFailureKind, TransportRequest,
     },
     time::Timestamp,
 };
@@ -31,11 +31,15 @@ pub trait Application {
     /// Is asked for a token; [`Manager::provide_token`] takes the answer, now or later.
     fn need_token(&self, request: TokenRequest, reason: TokenReason);
 
+    /// Has the store do something; [`Driver::handle_store`] takes the answer, now or later. Comes only if
+    /// [`Config::has_store`]. Default: nothing.
+    fn store(&self, _request: StoreRequest) {}
+
     /// Opens a WebSocket. Default: with the host's global constructor.
     ///
     /// What is opened here may have read the arguments of a frame, and then hands it to [`Driver::handle_event_frame`]
     /// instead of its `onmessage`. Where [`HostArgs`](crate::socketio::HostArgs) that hold a `JsValue` are emitted, it
-    /// needs a method `sendEvent(head, args)`, which sends `head + args + "]"`.
+    /// needs a method `sendEvent(head, args, tail)`, which sends `head + args + tail + "]"`.
     ///
     /// # Errors
     /// What the constructor throws, or says of there being none.
@@ -75,13 +79,16 @@ impl Driver {
     pub fn new(config: Config, application: Rc<dyn Application>) -> Self {
         // Jitter has to differ between clients, not to be secret.
         let seed = (js_sys::Math::random().to_bits() << 8) ^ js_sys::Date::now().to_bits();
+        let clock = Clock::start();
+        let mut manager = Manager::new(config, seed);
+        manager.set_wall_clock(clock.now(), wall_clock());
         let inner = Rc::new_cyclic(|weak: &Weak<Inner>| {
             let due = weak.clone();
             Inner {
-                manager: RefCell::new(Manager::new(config, seed)),
+                manager: RefCell::new(manager),
                 application,
                 socket: RefCell::new(None),
-                clock: Clock::start(),
+                clock,
                 timer: Timer::new(move || {
                     if let Some(inner) = due.upgrade() {
                         inner.handle_timeout();
@@ -103,13 +110,21 @@ impl Driver {
 
     /// An event or ack came on a connection whose arguments the socket has read: the frame's text with nothing but the
     /// event's name among them, the arguments, and the length of the frame in UTF-16 units.
-    pub fn handle_event_frame(&self, connection: ConnectionId, head: String, args: JsValue, length: usize) {
+    ///
+    /// Behind the text may stand, each behind a line feed, `last` and `unique` of [`TransportEvent::HostFrame`], empty
+    /// for none: one text is read from the host faster than three.
+    pub fn handle_event_frame(&self, connection: ConnectionId, text: String, args: JsValue, length: usize) {
         let socket = self.inner.socket.borrow();
         // What a socket still says that was given up counts for nothing.
         let Some((_, open)) = socket.as_ref().filter(|(of, _)| *of == connection) else { return };
-        let event = open.event(head, args, length);
+        let event = open.event(text, args, length);
         drop(socket);
         self.inner.report(connection, event);
+    }
+
+    /// What the store reports of [`Application::store`].
+    pub fn handle_store(&self, event: StoreEvent) {
+        self.with_manager(|manager, now| manager.handle_store(now, event));
     }
 
     /// The time of now, as the manager is given it.
@@ -129,6 +144,7 @@ impl Inner {
         let now = self.clock.now();
         let mut manager = self.manager.borrow_mut();
         if self.clock.slept() {
+            manager.set_wall_clock(now, wall_clock());
             manager.woke(now);
         }
         manager.handle_timeout(now);
@@ -184,7 +200,7 @@ impl Inner {
             }
             Output::Close { connection } => self.hang_up(connection),
             Output::NeedToken { request, reason } => self.application.need_token(request, reason),
-            Output::Store(_) => {}
+            Output::Store(request) => self.application.store(request),
             Output::Event(event) => self.application.handle_event(event),
             // Scripts can't send pings, which `Opened` said.
             Output::Ping { .. } => {}

@@ -151,12 +151,17 @@ impl Socket {
     }
 
     /// An event or ack whose arguments the host has read, of a frame of so many UTF-16 units.
-    pub(super) fn event(&self, head: String, args: JsValue, length: usize) -> TransportEvent {
+    pub(super) fn event(&self, text: String, args: JsValue, length: usize) -> TransportEvent {
         if length > self.max_frame_bytes {
             return too_large();
         }
+        let text = ByteString::from(text);
+        let mut parts = text.splitn(3, '\n');
+        let head = parts.next().unwrap_or_default();
+        let mut next = || parts.next().filter(|part| !part.is_empty()).map(|part| text.slice_ref(part));
+        let (last, unique) = (next(), next());
         let size = length.saturating_sub(head.len());
-        TransportEvent::HostFrame { head: head.into(), args: HostArgs::new(args, size), last: None, unique: None }
+        TransportEvent::HostFrame { head: text.slice_ref(head), args: HostArgs::new(args, size), last, unique }
     }
 
     /// How many more frames the host has taken. Hosts don't say when, so a look at the size of their buffer has to do.
