@@ -210,7 +210,7 @@ export function coreOptions(options: ManagerOptions, hasStore = false): object {
   const authJson = Object.entries(auth ?? {}).map(([key, value]) => [key, authText(key, value)] as const);
   return defined({
     ...rest,
-    hasStore,
+    ...(hasStore && { hasStore }),
     url: options.url ?? pageOrigin(),
     authJson: Object.fromEntries(authJson.filter(([, text]) => text !== undefined)),
   });
