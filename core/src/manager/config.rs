@@ -34,6 +34,14 @@ pub struct Config {
     /// Whether to ask servers for deduplication and acknowledgement of what is sent (`docs/protocol.md`, "Negotiation").
     /// Servers that do not know it ignore it. Default: `true`.
     pub negotiate: bool,
+    /// Whether a session that a lost connection ended is resumed where the server offers it, so that what it missed comes
+    /// after all. Default: `true`.
+    pub recovery: bool,
+    /// Whether an event is dropped that says itself that it came before, on servers that do not number their events
+    /// for this client: another of its name had the same `uniqueId` (a string or a number) in its first argument; or, before
+    /// the namespace was joined anew, the same `id` and the same arguments altogether. Events that ask for an
+    /// acknowledgement are handed out each time. Default: `true`. [`Limits::remembered_events`] says how far back.
+    pub deduplicate: bool,
     /// Longest time for the opening of the transport together with the Engine.IO handshake.
     /// Default: 20 s. Bounds: 100 ms to 5 min.
     pub open_timeout: Duration,
@@ -93,6 +101,8 @@ impl Config {
             primary_namespace: Namespace::try_new("realtime").unwrap_or_default(),
             auth_fields: AuthFields::default(),
             negotiate: true,
+            recovery: true,
+            deduplicate: true,
             open_timeout: Duration::from_secs(20),
             authentication_timeout: Duration::from_secs(15),
             token_timeout: Duration::from_secs(15),
@@ -355,6 +365,14 @@ pub struct Limits {
     pub pending_acks: usize,
     /// Received events that may be acknowledged later; beyond it the oldest no longer can be. Default: 1,024.
     pub pending_replies: usize,
+    /// Events of one namespace that are kept while a session is resumed and the server has not said whether it is; beyond
+    /// it the connection is closed. Default: 1,024, the most that a server sends then.
+    pub early_events: usize,
+    /// Their names, arguments and attachments together, in bytes. Default: 4 MiB.
+    pub early_bytes: usize,
+    /// How many events of each namespace are remembered for [`Config::deduplicate`]; an older one can repeat. About 40
+    /// bytes each. Default: 1,024.
+    pub remembered_events: usize,
     /// Unresolved calls of `connect`. Default: 64. At least 1.
     pub connect_tickets: usize,
     /// Largest frame to send, in bytes, however much more the server would take. Default: 16 MiB. At least 1 KiB.
@@ -385,6 +403,9 @@ impl Default for Limits {
             namespaces: 128,
             pending_acks: 10_000,
             pending_replies: 1024,
+            early_events: 1024,
+            early_bytes: 4 << 20,
+            remembered_events: 1024,
             connect_tickets: 64,
             frame_bytes: 16 << 20,
             received_frame_bytes: 16 << 20,

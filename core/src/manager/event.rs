@@ -31,8 +31,9 @@ pub enum TransportEvent {
         /// The JSON text of the last argument, if that is a string or may be a marker
         /// ([`looks_like_marker`](crate::socketio::delivery::looks_like_marker)): [`HostArgs::without_last`] takes it off.
         last: Option<ByteString>,
-        /// What tells the event from others of its name, for deduplication: the first argument's `uniqueId`, or its `id`
-        /// with a hash of all.
+        /// What tells the event from others of its name, for [`Config::deduplicate`](super::Config::deduplicate): the JSON
+        /// text of the first argument's `uniqueId`, if that is a string or a number; or, if it has such an `id`, `#` and a
+        /// hash of all arguments.
         unique: Option<ByteString>,
     },
     /// The answer to [`Output::Ping`] came, with its nonce.
@@ -326,7 +327,7 @@ impl DeliveryStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Continuity {
-    /// It had not been joined before for this user.
+    /// It had not been joined before for this user, or the application has left it, or disconnected, since.
     First,
     /// The server recovered the session: nothing was missed.
     Recovered,

@@ -14,6 +14,8 @@ mod link;
 mod machine;
 mod namespaces;
 mod outbox;
+mod resume;
+mod seen;
 mod stats;
 mod status;
 mod store;

@@ -28,6 +28,8 @@ pub struct Stats {
     pub pending_acks: usize,
     /// Received events that may still be acknowledged.
     pub pending_replies: usize,
+    /// Identities of received events that are remembered to tell repeats, on servers that number none.
+    pub remembered_events: usize,
     /// Namespaces that are wanted, the primary one included.
     pub namespaces: usize,
     /// Namespaces that are joined now.
@@ -81,6 +83,14 @@ counters! {
     events_repeated,
     /// Events that came.
     events_in,
+    /// Those of them that were not handed out, because they had been before.
+    duplicates_dropped,
+    /// Events that came before the answer to CONNECT, and were discarded: the session was not recovered after all.
+    discarded_before_connect,
+    /// Joinings in which the server recovered the session.
+    recovered,
+    /// Joinings after a gap.
+    gaps,
     /// Emits that were refused.
     emits_refused,
     /// Volatile emits that were dropped.

@@ -26,10 +26,12 @@ pub(super) enum Timer {
     ProbeTimeout,
     /// The time in the background is over.
     BackgroundGrace,
+    /// Positions in inboxes are to be reported.
+    Report,
 }
 
 impl Timer {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Open,
         Self::Token,
         Self::Authentication,
@@ -41,10 +43,11 @@ impl Timer {
         Self::Probe,
         Self::ProbeTimeout,
         Self::BackgroundGrace,
+        Self::Report,
     ];
 
     /// Those that belong to a transport and die with it.
-    pub(super) const OF_LINK: [Self; 9] = [
+    pub(super) const OF_LINK: [Self; 10] = [
         Self::Open,
         Self::Token,
         Self::Authentication,
@@ -54,6 +57,7 @@ impl Timer {
         Self::Stable,
         Self::Probe,
         Self::ProbeTimeout,
+        Self::Report,
     ];
 
     /// Those that accuse someone of silence, and can't while this side slept.

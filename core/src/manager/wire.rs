@@ -2,7 +2,7 @@ use std::{borrow::Cow, time::Duration};
 
 use bytestring::ByteString;
 
-use super::{command::Token, config::AuthFields, error::ServerError};
+use super::{command::Token, config::AuthFields, error::ServerError, resume::Resumption};
 use crate::{
     json::{self, push_string},
     socketio::{
@@ -34,7 +34,13 @@ pub(super) fn probe_namespace() -> Namespace {
 }
 
 /// The data of a CONNECT.
-pub(super) fn auth(token: &Token, user_id: &str, fields: &AuthFields, request: Option<&Request>) -> ByteString {
+pub(super) fn auth(
+    token: &Token,
+    user_id: &str,
+    fields: &AuthFields,
+    resumption: &Resumption,
+    request: Option<&Request>,
+) -> ByteString {
     let mut json = String::with_capacity(64 + token.expose().len() + user_id.len());
     json.push_str("{\"token\":");
     push_string(&mut json, token.expose());
@@ -45,6 +51,12 @@ pub(super) fn auth(token: &Token, user_id: &str, fields: &AuthFields, request: O
         push_string(&mut json, key);
         json.push(':');
         json.push_str(value);
+    }
+    for (key, value) in [(",\"pid\":", &resumption.pid), (",\"offset\":", &resumption.offset)] {
+        if let Some(value) = value {
+            json.push_str(key);
+            push_string(&mut json, value);
+        }
     }
     if let Some(request) = request {
         json.push_str(",\"nx\":");
@@ -110,17 +122,29 @@ mod tests {
     #[test]
     fn auth_is_pinned() {
         let mut fields = AuthFields::default();
-        assert_eq!(auth(&"t".into(), "u", &fields, None), r#"{"token":"t","userId":"u"}"#);
+        assert_eq!(auth(&"t".into(), "u", &fields, &Resumption::default(), None), r#"{"token":"t","userId":"u"}"#);
         fields.insert("device", &serde_json::json!({"type": "desktop"})).unwrap();
         fields.insert("app", "nexus").unwrap();
         assert_eq!(
-            auth(&"a\"b".into(), "ü\n", &fields, None),
+            auth(&"a\"b".into(), "ü\n", &fields, &Resumption::default(), None),
             r#"{"token":"a\"b","userId":"ü\n","app":"nexus","device":{"type":"desktop"}}"#
         );
         let request = Request { instance: "Vb9".into(), position: None };
         assert_eq!(
-            auth(&"t".into(), "u", &AuthFields::default(), Some(&request)),
+            auth(&"t".into(), "u", &AuthFields::default(), &Resumption::default(), Some(&request)),
             r#"{"token":"t","userId":"u","nx":{"v":1,"ci":"Vb9"}}"#
+        );
+    }
+
+    #[test]
+    fn a_session_to_resume_stands_before_the_negotiation() {
+        let mut fields = AuthFields::default();
+        fields.insert("app", "nexus").unwrap();
+        let resumption = Resumption { pid: Some("p\"1".into()), offset: Some("e7.42".into()), position: None };
+        let request = Request { instance: "Vb9".into(), position: None };
+        assert_eq!(
+            auth(&"t".into(), "u", &fields, &resumption, Some(&request)),
+            r#"{"token":"t","userId":"u","app":"nexus","pid":"p\"1","offset":"e7.42","nx":{"v":1,"ci":"Vb9"}}"#
         );
     }
 

@@ -7,7 +7,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    manager::{DisconnectReason, DroppedMessage, JoinFailure, LeaveReason, ReceivedEvent},
+    manager::{Continuity, DisconnectReason, DroppedMessage, JoinFailure, LeaveReason, ReceivedEvent},
     socketio::{ArgError, Namespace, Payload, Sid},
 };
 
@@ -88,6 +88,8 @@ pub enum Notice {
         namespace: Namespace,
         /// The id of the session on the server.
         sid: Sid,
+        /// Whether events can have been missed since it was joined before.
+        continuity: Continuity,
     },
     /// A namespace could not be joined; never the primary one.
     JoinFailed {

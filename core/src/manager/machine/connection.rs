@@ -14,11 +14,12 @@ use crate::{
         kept::Kept,
         link::{Link, Stage},
         namespaces::Membership,
+        resume::Sessions,
         status::{ConnectionStatus, DisconnectReason, Quality, StatusChange},
         timers::Timer,
         wire::{self, ConnectAnswer},
     },
-    socketio::Packet,
+    socketio::{Namespace, Packet},
 };
 
 /// What is left to do for a transport whose connection ended.
@@ -64,6 +65,7 @@ impl Manager {
         if !matches!(self.state, State::Idle) {
             self.stop(DisconnectReason::ClientDisconnect, &ConnectError::Cancelled);
         }
+        self.end_sessions(true);
     }
 
     pub(super) fn on_provide_token(
@@ -164,6 +166,7 @@ impl Manager {
                 self.drop_message(message, &waiting, DropReason::UserChanged);
             }
             self.kept = Kept::new(self.instances.next());
+            self.sessions.clear();
             self.user = Some(User {
                 id,
                 credentials,
@@ -278,6 +281,9 @@ impl Manager {
         self.set_status(ConnectionStatus::Connected, None);
         self.regrade(crate::manager::grade::Grader::connected);
         self.became_joined(&primary, answer);
+        if !self.is_ready() {
+            return;
+        }
         self.resolve_tickets(&Ok(()));
         if can_probe {
             self.send_probe();
@@ -329,6 +335,8 @@ impl Manager {
 
     /// The server ended the primary namespace.
     pub(super) fn primary_ended(&mut self) {
+        let primary = self.config.primary_namespace.clone();
+        self.end_session(&primary, false);
         if self.config.rejoin_after_server_disconnect {
             self.connection_ended(DisconnectReason::ServerDisconnect, None, Transport::Open);
         } else {
@@ -373,7 +381,7 @@ impl Manager {
     /// Ends everything until the application asks again.
     pub(super) fn stop(&mut self, reason: DisconnectReason, error: &ConnectError) {
         debug!(%reason, "stopped");
-        self.say_goodbye();
+        self.say_goodbye(|_, _| true);
         self.end_link(Transport::Open);
         let unknown = self.kept.abandon_all(&mut self.instances);
         self.drop_unknown(unknown);
@@ -396,18 +404,21 @@ impl Manager {
             return;
         }
         debug!("suspended in the background");
-        self.say_goodbye();
+        // A session that is to be resumed soon is not left, but lost.
+        self.say_goodbye(|sessions, namespace| !sessions.is_resumable(namespace));
         self.end_link(Transport::Open);
         self.timers.cancel(Timer::Retry);
         self.state = State::Suspended;
         self.set_status(ConnectionStatus::Disconnected, Some(DisconnectReason::Background));
     }
 
-    /// Leaves every namespace, so that the server need not guess why the transport closes.
-    fn say_goodbye(&mut self) {
+    /// Leaves namespaces, so that the server need not guess why the transport closes, and tells what it has to know before.
+    fn say_goodbye(&mut self, leaves: impl Fn(&Sessions, &Namespace) -> bool) {
         if self.is_ready() {
-            let joined: Vec<_> = self.namespaces.joined().cloned().collect();
-            for namespace in joined {
+            self.report_positions();
+            let joined = self.namespaces.joined().filter(|namespace| leaves(&self.sessions, namespace));
+            let left: Vec<_> = joined.cloned().collect();
+            for namespace in left {
                 self.transmit_packet(&Packet::Disconnect { namespace });
             }
         }
@@ -422,6 +433,7 @@ impl Manager {
         for timer in Timer::OF_LINK {
             self.timers.cancel(timer);
         }
+        self.counters.discarded_before_connect += self.sessions.connection_ended() as u64;
         for namespace in self.namespaces.connection_ended() {
             self.tell(Event::Left { namespace, reason: LeaveReason::ConnectionLost });
         }

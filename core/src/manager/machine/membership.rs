@@ -5,11 +5,11 @@ use crate::{
     manager::{
         command::JoinProgress,
         error::{JoinError, JoinFailure, LeaveError, ServerError},
-        event::{Continuity, DropReason, Event, LeaveReason},
+        event::{DropReason, Event, LeaveReason},
         link::Stage,
         namespaces::{Due, Membership},
         status::DisconnectReason,
-        wire::{self, ConnectAnswer},
+        wire,
     },
     socketio::{Namespace, Packet, delivery::Request},
     time::Timestamp,
@@ -40,6 +40,7 @@ impl Manager {
         if *namespace == self.config.primary_namespace {
             return Err(LeaveError::Primary);
         }
+        self.report_position(namespace);
         match self.namespaces.get_mut(namespace).ok_or(LeaveError::NotJoined)? {
             Membership::NeedAnswer { then_leave, .. } | Membership::NeedLateAnswer { then_leave } => *then_leave = true,
             Membership::Joined { .. } => {
@@ -51,6 +52,7 @@ impl Manager {
                 self.namespaces.remove(namespace);
             }
         }
+        self.end_session(namespace, true);
         let unknown = self.kept.forget(namespace);
         self.drop_unknown(unknown);
         while let Some((message, waiting)) = self.outbox.pop_of(namespace) {
@@ -70,11 +72,12 @@ impl Manager {
     pub(super) fn send_connect(&mut self, namespace: &Namespace, deadline: Option<Timestamp>) {
         let Some(user) = &self.user else { return };
         let Some(token) = &user.token else { return };
-        let request = self
-            .config
-            .negotiate
-            .then(|| Request { instance: self.kept.instance(namespace, &mut self.instances), position: None });
-        let data = Some(wire::auth(token, &user.id, &self.config.auth_fields, request.as_ref()));
+        let resumption = self.sessions.asked(namespace, self.config.recovery, &self.namespaces);
+        let request = self.config.negotiate.then(|| Request {
+            instance: self.kept.instance(namespace, &mut self.instances),
+            position: resumption.position.clone(),
+        });
+        let data = Some(wire::auth(token, &user.id, &self.config.auth_fields, &resumption, request.as_ref()));
         if let Some(membership) = self.namespaces.get_mut(namespace) {
             *membership = Membership::NeedAnswer { deadline, then_leave: false };
         }
@@ -110,20 +113,6 @@ impl Manager {
         }
     }
 
-    pub(super) fn became_joined(&mut self, namespace: &Namespace, answer: ConnectAnswer) {
-        let ConnectAnswer { sid, pid: _, grant } = answer;
-        // What nobody asked for grants nothing.
-        let grant = grant.filter(|_| self.config.negotiate);
-        if let Some(membership) = self.namespaces.get_mut(namespace) {
-            *membership = Membership::Joined { sid: sid.clone(), grant };
-        }
-        if let Some(link) = self.link_mut() {
-            link.forget_left(namespace);
-        }
-        self.tell(Event::Joined { namespace: namespace.detach(), sid, continuity: Continuity::First });
-        self.kept_joined(namespace);
-    }
-
     pub(super) fn on_connect_error(&mut self, namespace: &Namespace, data: &str) {
         if self.is_probe_answer(namespace, false) {
             return;
@@ -133,6 +122,7 @@ impl Manager {
             Some(Membership::NeedAnswer { then_leave, .. } | Membership::NeedLateAnswer { then_leave }) => *then_leave,
             _ => return self.protocol_broken("Socket.IO: a refusal of a CONNECT that was not sent".to_owned()),
         };
+        self.unanswered(namespace);
         if *namespace == self.config.primary_namespace {
             self.primary_refused(error);
         } else if then_leave {
@@ -159,6 +149,7 @@ impl Manager {
         let was_joined = match self.namespaces.get(namespace) {
             Some(Membership::Joined { .. }) => true,
             Some(Membership::NeedAnswer { then_leave: true, .. } | Membership::NeedLateAnswer { then_leave: true }) => {
+                self.unanswered(namespace);
                 return self.namespaces.remove(namespace);
             }
             // If the namespace was left before, this may be about the session before.
@@ -169,6 +160,8 @@ impl Manager {
             }
             _ => return,
         };
+        self.unanswered(namespace);
+        self.end_session(namespace, false);
         let delay = self.backoff.jittered(self.config.reconnect.initial_delay);
         let retry_at = self.config.rejoin_after_server_disconnect.then(|| self.now + delay);
         if let Some(membership) = self.namespaces.get_mut(namespace) {
@@ -199,6 +192,7 @@ impl Manager {
     }
 
     fn leave_now(&mut self, namespace: &Namespace) {
+        self.unanswered(namespace);
         self.transmit_packet(&Packet::Disconnect { namespace: namespace.clone() });
         self.forget_session(namespace);
         if let Some(link) = self.link_mut() {

@@ -13,6 +13,7 @@ use crate::{
         event::{DropReason, DroppedMessage, Event, Output, ReceivedEvent},
         ids::{MessageId, ReplyId},
         outbox::Waiting,
+        resume::Incoming,
     },
     socketio::{
         AckId, HostArgs, Namespace, Packet, Payload, RESERVED_EVENTS, delivery::CONTROL_EVENT, encode_event_with_into,
@@ -131,18 +132,18 @@ impl Manager {
         Ok(())
     }
 
-    pub(super) fn on_event(&mut self, namespace: Namespace, id: Option<AckId>, event: ByteString, payload: Payload) {
-        if !self.namespaces.is_joined(&namespace) {
-            if self.link().is_some_and(|link| link.was_left(&namespace)) {
-                self.counters.events_after_leave += 1;
-                return;
-            }
-            return self.protocol_broken("Socket.IO: an event of a namespace that is not joined".to_owned());
+    pub(super) fn on_event(&mut self, namespace: &Namespace, mut incoming: Incoming) {
+        if !self.namespaces.is_joined(namespace) {
+            return self.on_early_event(namespace, incoming);
         }
-        if event == CONTROL_EVENT && self.namespaces.grant(&namespace).is_some() {
-            return self.on_control(&namespace, &payload);
+        if incoming.event == CONTROL_EVENT && self.namespaces.grant(namespace).is_some() {
+            return self.on_control(namespace, &incoming.payload);
         }
         self.counters.events_in += 1;
+        if !self.admit(namespace, &mut incoming) {
+            return;
+        }
+        let Incoming { id, event, payload, .. } = incoming;
         let reply = id.map(|id| {
             let reply = ReplyId::from_u64(self.ids.replies.next());
             let replyable = Replyable { namespace: namespace.detach(), id };
@@ -150,7 +151,8 @@ impl Manager {
             self.counters.replies_evicted += u64::from(evicted);
             reply
         });
-        self.tell(Event::Received(ReceivedEvent { namespace, event, payload, reply }));
+        self.tell(Event::Received(ReceivedEvent { namespace: namespace.clone(), event, payload, reply }));
+        self.dispatched(namespace);
     }
 
     pub(super) fn on_ack(&mut self, namespace: &Namespace, id: AckId, payload: Payload) {

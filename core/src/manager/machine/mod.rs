@@ -1,6 +1,7 @@
 //! The manager: its state and public face here, what it does by concern in the modules below.
 
 mod connection;
+mod downlink;
 mod kept;
 mod membership;
 mod messages;
@@ -29,9 +30,10 @@ use super::{
     link::Link,
     namespaces::Namespaces,
     outbox::Outbox,
+    resume::Sessions,
     stats::{Counters, Stats},
     status::{ConnectionStatus, DisconnectReason, Quality},
-    store::StoreEvent,
+    store::{StoreAnswer, StoreEvent},
     timers::Timers,
 };
 use crate::{
@@ -100,6 +102,7 @@ pub struct Manager {
     user: Option<User>,
     status: ConnectionStatus,
     namespaces: Namespaces,
+    sessions: Sessions,
     outbox: Outbox,
     kept: Kept,
     acks: Acks,
@@ -194,6 +197,7 @@ impl Manager {
             user: None,
             status: ConnectionStatus::Disconnected,
             namespaces: Namespaces::new(config.primary_namespace.clone(), config.limits.namespaces),
+            sessions: Sessions::new(config.limits.namespaces),
             outbox: Outbox::new(config.outbox.clone()),
             kept: Kept::new(instances.next()),
             acks: Acks::default(),
@@ -282,6 +286,7 @@ impl Manager {
             kept_bytes: self.kept.bytes(),
             pending_acks: self.acks.len(),
             pending_replies: self.replies.len(),
+            remembered_events: self.sessions.remembered(),
             namespaces: self.namespaces.len(),
             joined_namespaces: self.namespaces.joined().count(),
             unsent_bytes: self.link().map_or(0, Link::unsent_bytes),
@@ -355,8 +360,9 @@ impl Manager {
         self.settle();
     }
 
-    /// Says what time it is outside, in milliseconds since 1970. It decides when messages of an earlier process expire, and
-    /// nothing else; without it they get their full time anew. A driver says it at the start and after sleep.
+    /// Says what time it is outside, in milliseconds since 1970. It decides when messages of an earlier process
+    /// expire, and which last arguments are offsets of a stock server, and nothing else; without it such messages get
+    /// their full time anew, and such offsets stay with the arguments. A driver says it at the start and after sleep.
     pub fn set_wall_clock(&mut self, now: Timestamp, millis: u64) {
         self.advance(now);
         self.wall_clock = Some((self.now, millis));
@@ -557,7 +563,11 @@ impl Manager {
 
     // What all concerns share.
 
-    fn on_store(&mut self, _event: StoreEvent) {}
+    fn on_store(&mut self, event: StoreEvent) {
+        if let StoreEvent::Answer { result: Ok(StoreAnswer::Opened(outbox)), .. } = event {
+            self.sessions.restore(outbox.positions);
+        }
+    }
 
     fn link(&self) -> Option<&Link> {
         match &self.state {

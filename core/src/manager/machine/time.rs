@@ -66,6 +66,7 @@ impl Manager {
             Timer::Retry => return self.retry_now(),
             Timer::Probe => return self.send_probe(),
             Timer::ProbeTimeout => return self.probe_lost(),
+            Timer::Report => return self.report_positions(),
             Timer::BackgroundGrace => return self.rest_in_background(),
         };
         self.connection_ended(failed, None, Transport::Open);

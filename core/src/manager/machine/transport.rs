@@ -1,5 +1,6 @@
 //! What comes from a transport: Engine.IO packets, and the routing of Socket.IO packets.
 
+use bytestring::ByteString;
 use tracing::debug;
 
 use super::{Manager, connection::Transport, messages::frame_size};
@@ -9,6 +10,7 @@ use crate::{
         event::{TokenReason, TransportEvent},
         ids::ConnectionId,
         link::{Link, Stage},
+        resume::Incoming,
         status::DisconnectReason,
         timers::Timer,
     },
@@ -17,6 +19,13 @@ use crate::{
 
 /// The most data of a server's ping that is sent back; stock servers send none.
 const PING_DATA_LIMIT: usize = 125;
+
+/// Arguments that the host has read, and what it says of them.
+struct Host {
+    args: HostArgs,
+    last: Option<ByteString>,
+    unique: Option<ByteString>,
+}
 
 impl Manager {
     pub(super) fn on_transport(&mut self, connection: ConnectionId, event: TransportEvent) {
@@ -32,8 +41,8 @@ impl Manager {
                 }
             }
             TransportEvent::Frame(frame) => self.on_frame(frame, None),
-            TransportEvent::HostFrame { head, args, last: _, unique: _ } => {
-                self.on_frame(Frame::Text(head), Some(args));
+            TransportEvent::HostFrame { head, args, last, unique } => {
+                self.on_frame(Frame::Text(head), Some(Host { args, last, unique }));
             }
             TransportEvent::Pong { nonce } => self.on_pong(nonce),
             TransportEvent::Flushed { frames } => {
@@ -52,9 +61,9 @@ impl Manager {
         }
     }
 
-    fn on_frame(&mut self, frame: Frame, args: Option<HostArgs>) {
+    fn on_frame(&mut self, frame: Frame, host: Option<Host>) {
         self.counters.frames_in += 1;
-        self.counters.bytes_in += frame_size(frame.len(), args.as_ref()) as u64;
+        self.counters.bytes_in += frame_size(frame.len(), host.as_ref().map(|host| &host.args)) as u64;
         self.heard();
         let stage = self.link().map(|link| link.stage);
         match (engineio::Packet::decode(frame), stage) {
@@ -72,10 +81,10 @@ impl Manager {
                 self.transmit(engineio::Packet::Pong(data).encode());
             }
             (Ok(engineio::Packet::Message(Frame::Text(text))), _) => {
-                self.on_message(|link| link.decoder.handle_text(&text), args);
+                self.on_message(|link| link.decoder.handle_text(&text), host);
             }
             (Ok(engineio::Packet::Message(Frame::Binary(bytes))), _) => {
-                self.on_message(|link| link.decoder.handle_binary(bytes), args);
+                self.on_message(|link| link.decoder.handle_binary(bytes), host);
             }
             (Ok(engineio::Packet::Noop), _) => {}
             (Ok(engineio::Packet::Open(_) | engineio::Packet::Pong(_) | engineio::Packet::Upgrade), _) => {
@@ -120,7 +129,7 @@ impl Manager {
     fn on_message(
         &mut self,
         decode: impl FnOnce(&mut Link) -> Result<Option<Packet>, DecodeError>,
-        args: Option<HostArgs>,
+        host: Option<Host>,
     ) {
         let Some(link) = self.link_mut() else { return };
         let decoded = decode(link);
@@ -130,10 +139,10 @@ impl Manager {
         } else {
             self.timers.cancel(Timer::Attachment);
         }
-        match (decoded, args) {
-            (Ok(Some(packet)), None) => self.on_packet(packet),
-            (Ok(packet), Some(args)) => match packet.and_then(|packet| packet.with_host_args(args)) {
-                Some(packet) => self.on_packet(packet),
+        match (decoded, host) {
+            (Ok(Some(packet)), None) => self.on_packet(packet, None, None),
+            (Ok(packet), Some(host)) => match packet.and_then(|packet| packet.with_host_args(host.args)) {
+                Some(packet) => self.on_packet(packet, host.last, host.unique),
                 None => self.protocol_broken("Socket.IO: arguments of a packet that has none".to_owned()),
             },
             (Ok(None), None) => {}
@@ -141,12 +150,15 @@ impl Manager {
         }
     }
 
-    fn on_packet(&mut self, packet: Packet) {
+    /// With what the host says of the arguments, where it has them.
+    fn on_packet(&mut self, packet: Packet, last: Option<ByteString>, unique: Option<ByteString>) {
         match packet {
             Packet::Connect { namespace, data } => self.on_connect_answer(&namespace, data.as_deref()),
             Packet::ConnectError { namespace, data } => self.on_connect_error(&namespace, &data),
             Packet::Disconnect { namespace } => self.on_server_disconnect(&namespace),
-            Packet::Event { namespace, id, name, payload } => self.on_event(namespace, id, name, payload),
+            Packet::Event { namespace, id, name, payload } => {
+                self.on_event(&namespace, Incoming { id, event: name, payload, last, unique });
+            }
             Packet::Ack { namespace, id, payload } => self.on_ack(&namespace, id, payload),
         }
     }
@@ -154,6 +166,8 @@ impl Manager {
     /// The peer can't be understood any further: the connection ends with a typed reason.
     pub(super) fn protocol_broken(&mut self, rule: String) {
         self.counters.protocol_errors += 1;
+        // The same would come again.
+        self.end_sessions(false);
         self.connection_ended(DisconnectReason::ProtocolError(rule), None, Transport::Open);
     }
 }

@@ -4,11 +4,13 @@ mod marker;
 mod negotiation;
 mod offset;
 mod outcome;
+mod stock;
 
 pub use marker::{Class, EMPTY_MARKER, Marker, looks_like_marker};
 pub use negotiation::{Grant, Request};
 pub use offset::{Offset, Position};
 pub use outcome::Outcome;
+pub(crate) use stock::looks_like_stock_offset;
 
 /// The event of the protocol itself, on namespaces where something was negotiated: `["$nx",{"b":12}]` from the server,
 /// `["$nx",{"u":"k-18"}]` from the client.

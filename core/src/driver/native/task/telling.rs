@@ -42,10 +42,10 @@ impl Task {
                 tracing::debug!(failed_attempts, ?delay, %reason, "will try again");
                 self.notify(&Notice::RetryScheduled { failed_attempts, delay, reason });
             }
-            Told::Joined { namespace, sid, continuity: _ } => {
-                tracing::debug!(%namespace, %sid, "joined");
+            Told::Joined { namespace, sid, continuity } => {
+                tracing::debug!(%namespace, %sid, ?continuity, "joined");
                 self.resolve_join(&namespace, || Ok(()));
-                self.notify(&Notice::Joined { namespace, sid });
+                self.notify(&Notice::Joined { namespace, sid, continuity });
             }
             Told::JoinFailed { namespace, error } => {
                 tracing::warn!(%namespace, %error, "not joined");

@@ -1,6 +1,7 @@
 //! The manager in virtual time, against a server that is played by its bytes.
 
 mod connect;
+mod downlink;
 mod host;
 mod hostile;
 mod lifecycle;

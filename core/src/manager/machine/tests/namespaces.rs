@@ -180,7 +180,11 @@ fn a_server_ends_one_namespace() {
     scene.receive(r#"40/chat,{"sid":"c"}"#);
     assert_eq!(
         scene.log(),
-        [r#"send 40/chat,{"token":"t","userId":"u"}"#, "joined /chat as c", r#"send 42/chat,["waits"]"#]
+        [
+            r#"send 40/chat,{"token":"t","userId":"u"}"#,
+            "joined /chat as c (Gap { inbox_complete: false, lost: 0 })",
+            r#"send 42/chat,["waits"]"#
+        ]
     );
 }
 

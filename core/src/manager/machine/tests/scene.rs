@@ -293,6 +293,9 @@ impl Scene {
             Event::Left { namespace, reason } => format!("left {namespace}: {reason:?}"),
             Event::Received(event) => {
                 let mut line = format!("event {} {} [{}]", event.namespace, event.event, shown(&event.payload));
+                if event.payload.host().is_some_and(HostArgs::lacks_last) {
+                    line.push_str(" less the last");
+                }
                 for attachment in event.payload.attachments() {
                     line.push_str(&format!(" {:?}", &attachment[..]));
                 }
