@@ -14,7 +14,8 @@ pub mod store;
 pub mod websocket;
 
 pub use engine::{
-    Config, Cors, Counter, Draining, EngineConnection, EngineIo, HttpServer, Metrics, RequestInfo, Secure, Transports,
+    Config, Cors, Counter, Draining, EngineConnection, EngineIo, Gauge, HttpServer, Metrics, RequestInfo, Secure,
+    Transports,
 };
 pub use session::{BadInputKind, DisconnectReason};
 pub use socketio::{

@@ -189,27 +189,30 @@ impl<D> Log<D> {
         self.last += 1;
         self.bytes += entry.size();
         self.entries.push_back(entry);
-        self.expire(now);
+        self.trim(now);
     }
 
     // ---- sessions ----
 
-    /// Keeps a session that lost its connection for whoever resumes it. The oldest one goes where there is no more room.
-    pub fn park(&mut self, now: Timestamp, session: SessionState<D>) {
+    /// Keeps a session that lost its connection for whoever resumes it. Returns those that go because their time is over,
+    /// or there is no more room.
+    #[must_use = "to drop what the application attached is the application's code"]
+    pub fn park(&mut self, now: Timestamp, session: SessionState<D>) -> Vec<SessionState<D>> {
         self.parkings += 1;
         let (pid, order) = (session.pid.clone(), self.parkings);
+        let before = self.forget(&pid);
         self.order.insert(order, pid.clone());
-        if let Some(before) = self.parked.insert(pid, Parked { session, at: now, order }) {
-            self.order.remove(&before.order);
-        }
-        self.expire(now);
+        self.parked.insert(pid, Parked { session, at: now, order });
+        let mut gone = self.expire(now);
+        gone.extend(before);
+        gone
     }
 
-    /// Forgets a session that is over.
-    pub fn forget(&mut self, pid: &str) {
-        if let Some(parked) = self.parked.remove(pid) {
-            self.order.remove(&parked.order);
-        }
+    /// Forgets a session that is over, and returns it.
+    pub fn forget(&mut self, pid: &str) -> Option<SessionState<D>> {
+        let parked = self.parked.remove(pid)?;
+        self.order.remove(&parked.order);
+        Some(parked.session)
     }
 
     /// Whether the session may still be resumed, by the right user with the right offset.
@@ -230,14 +233,14 @@ impl<D> Log<D> {
         user: Option<&str>,
         offset: Option<&Offset>,
     ) -> Result<Resumed<D>, NotResumed> {
-        self.expire(now);
-        let session = &self.parked.get(pid).ok_or(NotResumed::Unknown)?.session;
+        self.trim(now);
+        let parked = self.parked.get(pid).filter(|parked| !self.is_over(parked, now)).ok_or(NotResumed::Unknown)?;
+        let session = &parked.session;
         if session.user.as_deref() != user {
             return Err(NotResumed::WrongUser);
         }
         let from = self.place(session.start, offset)?;
-        let Some(Parked { session, order, .. }) = self.parked.remove(pid) else { return Err(NotResumed::Unknown) };
-        self.order.remove(&order);
+        let session = self.forget(pid).ok_or(NotResumed::Unknown)?;
         let past = usize::try_from(from - self.floor()).unwrap_or(usize::MAX);
         let missed =
             self.entries.iter().skip(past).filter(|entry| entry.audience.includes(&session.sid, &session.rooms));
@@ -263,9 +266,23 @@ impl<D> Log<D> {
         if from < self.floor() { Err(NotResumed::TooOld) } else { Ok(from) }
     }
 
-    /// Lets go what is too old, and what is too much. [`append`](Self::append), [`park`](Self::park) and
-    /// [`resume`](Self::resume) do so as well.
-    pub fn expire(&mut self, now: Timestamp) {
+    /// Lets go what is too old. Returns the sessions among it.
+    #[must_use = "to drop what the application attached is the application's code"]
+    pub fn expire(&mut self, now: Timestamp) -> Vec<SessionState<D>> {
+        self.trim(now);
+        let mut gone = Vec::new();
+        while let Some((_, pid)) = self.order.first_key_value()
+            && (self.parked.len() > self.config.max_sessions
+                || self.parked.get(pid).is_none_or(|parked| self.is_over(parked, now)))
+            && let Some((_, pid)) = self.order.pop_first()
+        {
+            gone.extend(self.parked.remove(&pid).map(|parked| parked.session));
+        }
+        gone
+    }
+
+    /// Lets go the events that are too old, and those that are too many.
+    fn trim(&mut self, now: Timestamp) {
         let config = &self.config;
         while let Some(entry) = self.entries.front()
             && (self.entries.len() > config.max_events
@@ -275,14 +292,10 @@ impl<D> Log<D> {
             self.bytes -= entry.size();
             self.entries.pop_front();
         }
-        while let Some((order, pid)) = self.order.first_key_value()
-            && (self.parked.len() > config.max_sessions
-                || self.parked.get(pid).is_none_or(|parked| now.saturating_since(parked.at) > config.window))
-        {
-            let order = *order;
-            self.parked.remove(pid);
-            self.order.remove(&order);
-        }
+    }
+
+    fn is_over(&self, parked: &Parked<D>, now: Timestamp) -> bool {
+        now.saturating_since(parked.at) > self.config.window
     }
 
     /// The place behind which all events are still here.

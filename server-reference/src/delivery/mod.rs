@@ -36,5 +36,7 @@ pub use hash::{Hash, hash_event};
 pub use log::{Log, NotResumed, Resumed, SessionState};
 pub use table::Table;
 
+pub use nexus_core::socketio::delivery::{Offset, Position};
+
 #[cfg(test)]
 mod tests;

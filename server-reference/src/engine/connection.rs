@@ -363,8 +363,8 @@ impl Connection {
     }
 
     /// Makes a socket's client leave its namespace.
-    pub(crate) fn end(&self, slot: SlotId) {
-        self.with(|session, now| session.end(now, slot));
+    pub(crate) fn end(&self, slot: SlotId, reason: DisconnectReason) {
+        self.with(|session, now| session.end_as(now, slot, reason));
     }
 
     /// Closes the whole connection once everything queued is written.

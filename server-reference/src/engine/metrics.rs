@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::session::BadInputKind;
+use crate::{delivery::NotResumed, session::BadInputKind};
 
 /// Counters of an engine, since its start. Reading them costs nothing to the engine.
 #[derive(Debug, Default)]
@@ -37,6 +37,15 @@ pub struct Metrics {
     pub handler_panics: Counter,
     /// Times that a full event queue paused a connection.
     pub pauses: Counter,
+    /// Sessions that clients resumed.
+    pub sessions_recovered: Counter,
+    /// Events that the logs of all namespaces hold.
+    pub log_events: Gauge,
+    /// Bytes of these events.
+    pub log_bytes: Gauge,
+    /// Sessions that wait to be resumed.
+    pub sessions_parked: Gauge,
+    not_recovered: [Counter; NotResumed::ALL.len()],
     bad_input: [Counter; BadInputKind::ALL.len()],
 }
 
@@ -60,7 +69,45 @@ impl Counter {
     }
 }
 
+/// A number that grows and shrinks.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    /// The number now.
+    #[must_use]
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Counts what was `before` as `after`.
+    pub(crate) fn change(&self, before: usize, after: usize) {
+        let changed = |by: usize| u64::try_from(by).unwrap_or(u64::MAX);
+        match after.checked_sub(before) {
+            Some(0) => {}
+            Some(more) => {
+                self.0.fetch_add(changed(more), Ordering::Relaxed);
+            }
+            None => {
+                self.0.fetch_sub(changed(before - after), Ordering::Relaxed);
+            }
+        }
+    }
+}
+
 impl Metrics {
+    /// How often clients asked for a session to be resumed, and got a fresh one for this reason.
+    #[must_use]
+    pub fn sessions_not_recovered(&self, reason: NotResumed) -> u64 {
+        self.not_recovered.get(reason as usize).map_or(0, Counter::value)
+    }
+
+    pub(crate) fn count_not_recovered(&self, reason: NotResumed) {
+        if let Some(counter) = self.not_recovered.get(reason as usize) {
+            counter.increment();
+        }
+    }
+
     /// How often clients broke this rule.
     #[must_use]
     pub fn bad_input(&self, kind: BadInputKind) -> u64 {

@@ -18,7 +18,7 @@ mod websocket;
 pub use config::{Config, Transports};
 pub use cors::Cors;
 pub use http_server::{Draining, HttpServer};
-pub use metrics::{Counter, Metrics};
+pub use metrics::{Counter, Gauge, Metrics};
 pub use raw::{EngineConnection, EngineIo};
 pub use request::{RequestInfo, Secure};
 

@@ -1,12 +1,12 @@
 use std::{
-    fmt,
+    fmt::{self, Write as _},
     sync::{Arc, LazyLock},
 };
 
 use nexus_core::{
     Bytes,
     engineio::{Frame, Packet as EnginePacket},
-    socketio::{AckId, Namespace, Packet, Payload, encode_event_into},
+    socketio::{AckId, Namespace, Packet, Payload, delivery::Offset, encode_event_into},
 };
 use smallvec::SmallVec;
 
@@ -103,13 +103,18 @@ impl Message {
         Self::socketio(size, payload.attachments(), |out| encode_event_into(out, namespace, id, name, payload))
     }
 
+    /// An event that its offset is to be added to.
+    #[must_use]
+    pub(crate) fn draft(namespace: &Namespace, name: &str, payload: &Payload) -> EventDraft {
+        let size = event_size(namespace, name, payload) + EventDraft::OFFSET_SPACE;
+        let text = packet_text(size, |out| encode_event_into(out, namespace, None, name, payload));
+        EventDraft { text, attachments: payload.attachments().iter().map(|bytes| Unit::binary(bytes)).collect() }
+    }
+
     fn socketio(size: usize, attachments: &[Bytes], encode: impl FnOnce(&mut String)) -> Self {
-        let message = Self::text_unit(size, |out| {
-            out.push(EnginePacket::MESSAGE_PREFIX);
-            encode(out);
-        });
+        let text = packet_text(size, encode);
         let mut units = SmallVec::with_capacity(1 + attachments.len());
-        units.push(message);
+        units.push(Unit::new(text.into_bytes(), Opcode::Text));
         for bytes in attachments {
             units.push(Unit::binary(bytes));
         }
@@ -169,6 +174,42 @@ impl Message {
         static ANSWER: LazyLock<Message> = LazyLock::new(|| Message::from_frame(&Frame::from("3probe")));
         ANSWER.clone()
     }
+}
+
+/// An event that is encoded but for the end: what its offset is shows only when it is sent, under a lock, where there is no
+/// time to encode.
+pub(crate) struct EventDraft {
+    /// With room for the header in front.
+    text: String,
+    attachments: SmallVec<[Unit; 1]>,
+}
+
+impl EventDraft {
+    /// Most offsets are shorter.
+    const OFFSET_SPACE: usize = 64;
+
+    /// The event, with its offset as the last argument if it has one.
+    pub(crate) fn finish(mut self, offset: Option<&Offset>) -> Message {
+        if let Some(offset) = offset {
+            // The text ends where the list of arguments does, which begins with the name.
+            self.text.pop();
+            // Writing to a string cannot fail. No character of an offset needs an escape.
+            let _ = write!(self.text, r#","{offset}"]"#);
+        }
+        let mut units = SmallVec::with_capacity(1 + self.attachments.len());
+        units.push(Unit::new(self.text.into_bytes(), Opcode::Text));
+        units.extend(self.attachments);
+        Message::new(units)
+    }
+}
+
+/// The text of a packet, with room for the header in front.
+fn packet_text(size: usize, encode: impl FnOnce(&mut String)) -> String {
+    let mut text = String::with_capacity(HEADER_SPACE.len() + size);
+    text.push_str(HEADER_SPACE);
+    text.push(EnginePacket::MESSAGE_PREFIX);
+    encode(&mut text);
+    text
 }
 
 /// Room for the text of an event or ack, so that it need not grow: with the packet types, and what

@@ -59,6 +59,7 @@ pub use config::SessionConfig;
 pub use connect_data::ConnectData;
 pub(crate) use engine::RACE_GRACE;
 pub use engine::{Posted, Sent};
+pub(crate) use message::EventDraft;
 pub use message::Message;
 pub use output::{BadInput, BadInputKind, DisconnectReason, Output, Refusal, SlotId};
 pub use router::Session;

@@ -78,6 +78,8 @@ pub enum DisconnectReason {
     ClientDisconnect,
     /// The server made the client leave the namespace.
     ServerDisconnect,
+    /// The client has resumed its session on another connection.
+    Superseded,
     /// The server closed the whole connection.
     ServerClose,
     /// The server is shutting down.
@@ -103,6 +105,7 @@ impl DisconnectReason {
         match self {
             Self::ClientDisconnect => "client namespace disconnect",
             Self::ServerDisconnect => "server namespace disconnect",
+            Self::Superseded => "resumed elsewhere",
             Self::ServerClose => "forced server close",
             Self::ShuttingDown => "server shutting down",
             Self::PingTimeout => "ping timeout",
@@ -111,6 +114,23 @@ impl DisconnectReason {
             Self::ParseError => "parse error",
             Self::ConnectTimeout => "connect timeout",
             Self::SlowConsumer => "slow consumer",
+        }
+    }
+}
+
+impl DisconnectReason {
+    /// Whether the session may be resumed: its connection was lost, and nobody ended it.
+    pub(crate) fn is_recoverable(self) -> bool {
+        match self {
+            Self::TransportClose | Self::TransportError | Self::ParseError | Self::PingTimeout | Self::SlowConsumer => {
+                true
+            }
+            Self::ClientDisconnect
+            | Self::ServerDisconnect
+            | Self::Superseded
+            | Self::ServerClose
+            | Self::ShuttingDown
+            | Self::ConnectTimeout => false,
         }
     }
 }

@@ -370,13 +370,18 @@ impl Session {
 
     /// Makes the client leave the namespace, and tells it so.
     pub fn end(&mut self, now: Timestamp, slot: SlotId) {
+        self.end_as(now, slot, DisconnectReason::ServerDisconnect);
+    }
+
+    /// As [`Self::end`], for a reason of the driver's.
+    pub(crate) fn end_as(&mut self, now: Timestamp, slot: SlotId, reason: DisconnectReason) {
         self.settle(now, slot);
         let Some(slot) = self.router.as_mut().and_then(|router| router.slot(slot)) else { return };
         match std::mem::replace(&mut slot.state, SlotState::Ended) {
             SlotState::Joined | SlotState::Settling(..) | SlotState::Accepting(_) => {
                 let id = slot.id;
                 let packet = Packet::Disconnect { namespace: slot.namespace.clone() };
-                self.outputs.push_back(Output::Left { slot: id, reason: DisconnectReason::ServerDisconnect });
+                self.outputs.push_back(Output::Left { slot: id, reason });
                 self.send_packet(now, &packet);
             }
             state => slot.state = state,

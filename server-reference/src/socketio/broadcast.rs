@@ -1,9 +1,9 @@
 use std::{fmt, sync::Arc};
 
-use nexus_core::socketio::{Payload, RESERVED_EVENTS};
+use nexus_core::socketio::{Payload, RESERVED_EVENTS, delivery::Position};
 use serde::Serialize;
 
-use super::{EmitError, Socket, members::Target, namespace::NamespaceInner};
+use super::{EmitError, Socket, SocketInner, members::Target, namespace::NamespaceInner, recovery::Manner};
 use crate::session::{Message, Sent};
 
 /// An event, or a command, for many sockets.
@@ -11,16 +11,19 @@ use crate::session::{Message, Sent};
 pub struct Broadcast {
     namespace: Arc<NamespaceInner>,
     target: Target,
-    volatile: bool,
+    manner: Manner,
 }
 
 impl Broadcast {
     pub(super) fn new(namespace: Arc<NamespaceInner>) -> Self {
-        Self { namespace, target: Target::default(), volatile: false }
+        Self { namespace, target: Target::default(), manner: Manner::default() }
     }
 
-    pub(super) fn without(mut self, key: u64) -> Self {
-        self.target.without = Some(key);
+    pub(super) fn without(mut self, socket: &SocketInner) -> Self {
+        self.target.without = Some(socket.key);
+        if self.namespace.recovers() {
+            self.target.audience = self.target.audience.without(socket.id.clone());
+        }
         self
     }
 
@@ -28,21 +31,30 @@ impl Broadcast {
     /// however many of the rooms it is in.
     #[must_use]
     pub fn to(mut self, room: &str) -> Self {
-        self.target.rooms.push(Arc::from(room));
+        self.target.audience = self.target.audience.to(Arc::from(room));
         self
     }
 
     /// Leaves out the sockets in a room, or the one socket with this id.
     #[must_use]
     pub fn except(mut self, room: &str) -> Self {
-        self.target.except.push(Arc::from(room));
+        self.target.audience = self.target.audience.except(Arc::from(room));
         self
     }
 
     /// Who can't be sent to at once does not get it.
     #[must_use]
     pub fn volatile(mut self) -> Self {
-        self.volatile = true;
+        self.manner.volatile = true;
+        self
+    }
+
+    /// Says where the event is in the inbox of the user that it is for: clients that know of inboxes report it once they
+    /// have dispatched the event (`docs/protocol.md`, "Inbox"). Only where the namespace has
+    /// [`recovery`](crate::Namespace::recovery), and for what is not volatile.
+    #[must_use]
+    pub fn position(mut self, position: Position) -> Self {
+        self.manner.position = Some(position);
         self
     }
 
@@ -68,21 +80,31 @@ impl Broadcast {
     /// When the name is reserved.
     pub fn emit_payload(&self, event: &str, payload: &Payload) -> Result<(), EmitError> {
         check_name(event)?;
-        let message = Message::from_event(&self.namespace.name, None, event, payload);
-        let members = self.namespace.members.lock();
+        let namespace = &*self.namespace;
+        let volatile = self.manner.volatile;
+        let (members, message) = if namespace.recovers() {
+            let draft = Message::draft(&namespace.name, event, payload);
+            let (at, audience) = (namespace.shared.now(), self.target.audience.clone());
+            let mut members = namespace.members.lock();
+            let message = members.place(at, draft, audience, &self.manner, &namespace.shared.metrics);
+            (members, message)
+        } else {
+            let message = Message::from_event(&namespace.name, None, event, payload);
+            (namespace.members.lock(), message)
+        };
         let mut now = None;
         let mut queued = 0;
         members.for_each(&self.target, |socket| {
             let now = *now.get_or_insert_with(|| socket.connection.engine.now());
             // A receiver that is gone, or cut off for not reading, is no failure of the broadcast.
-            match socket.connection.send_shared(now, socket.slot, message.clone(), self.volatile) {
+            match socket.connection.send_shared(now, socket.slot, message.clone(), volatile) {
                 Sent::Queued => queued += 1,
                 other => socket.connection.count(other),
             }
         });
         drop(members);
-        self.namespace.shared.metrics.messages_sent.add(queued);
-        tracing::trace!(namespace = %self.namespace.name, event = ?event, queued, "broadcast");
+        namespace.shared.metrics.messages_sent.add(queued);
+        tracing::trace!(namespace = %namespace.name, event = ?event, queued, "broadcast");
         Ok(())
     }
 
@@ -127,7 +149,7 @@ impl fmt::Debug for Broadcast {
         f.debug_struct("Broadcast")
             .field("namespace", &self.namespace.name)
             .field("target", &self.target)
-            .field("volatile", &self.volatile)
+            .field("manner", &self.manner)
             .finish()
     }
 }

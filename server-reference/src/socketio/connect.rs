@@ -1,6 +1,9 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use futures_util::FutureExt;
@@ -11,12 +14,16 @@ use nexus_core::{
 use parking_lot::Mutex;
 
 use super::{
-    ConnectError, ConnectRequest, Handshake, Namespaces, Socket, SocketInner, delivery::SocketDelivery,
-    dispatch::EventQueue, handshake::Decided, namespace::NamespaceInner,
+    ConnectError, ConnectRequest, Handshake, Namespaces, Socket, SocketInner,
+    delivery::SocketDelivery,
+    dispatch::EventQueue,
+    handshake::Decided,
+    namespace::NamespaceInner,
+    recovery::{Claim, Claimed, Gone},
 };
 use crate::{
     engine::{Connection, random_id},
-    session::{BadInputKind, ConnectData, SlotId},
+    session::{BadInputKind, ConnectData, DisconnectReason, Message, SlotId},
 };
 
 /// A client asks to join a namespace.
@@ -75,33 +82,8 @@ fn accept(
     handshake: Handshake,
     decided: Decided,
 ) {
-    let shared = Arc::clone(&namespace.shared);
-    let granting = namespace.delivery.read().clone();
-    let delivery = granting
-        .zip(decided.user.as_ref())
-        .and_then(|(granting, user)| SocketDelivery::negotiate(granting, connection, user, handshake.auth_json()));
-    let socket = Arc::new(SocketInner {
-        id: Sid::new(random_id()),
-        key: shared.next_key(),
-        namespace,
-        connection: Arc::clone(connection),
-        slot,
-        handshake,
-        data: decided.data,
-        user: decided.user,
-        delivery,
-        handlers: Mutex::default(),
-        queue: Mutex::new(EventQueue::closed()),
-        acks: Mutex::default(),
-        rooms: Mutex::default(),
-        ordered: AtomicBool::new(false),
-        connected: AtomicBool::new(true),
-    });
-    socket.namespace.members.lock().insert(Arc::clone(&socket));
-    if !connection.begin_accept(slot, &socket) {
-        socket.namespace.members.lock().remove(&socket);
-        return;
-    }
+    let Some((socket, replay)) = admit(connection, namespace, slot, handshake, decided) else { return };
+    let shared = &socket.namespace.shared;
     shared.metrics.sockets_joined.increment();
     let callbacks = socket.namespace.on_connection.read().clone();
     for callback in callbacks {
@@ -111,8 +93,96 @@ fn accept(
             tracing::error!(sid = %connection.sid, "on_connection panicked");
         }
     }
-    let mut data = ConnectData::new(socket.id.clone());
-    data.grant = socket.delivery.as_ref().map(|delivery| delivery.grant.clone());
-    connection.with(|session, now| session.accept_with(now, slot, &data, Vec::new()));
+    let grant = socket.delivery.as_ref().map(|delivery| delivery.grant.clone());
+    let data = ConnectData { sid: socket.id.clone(), pid: socket.pid.clone(), grant };
+    connection.with(|session, now| session.accept_with(now, slot, &data, replay));
     socket.open_queue();
+}
+
+/// Makes the client's socket a member: with a session of before, where it has one, and what that missed. Nothing where the
+/// client is gone.
+fn admit(
+    connection: &Arc<Connection>,
+    namespace: Arc<NamespaceInner>,
+    slot: SlotId,
+    handshake: Handshake,
+    decided: Decided,
+) -> Option<(Arc<SocketInner>, Vec<Message>)> {
+    let shared = Arc::clone(&namespace.shared);
+    let (now, metrics) = (shared.now(), &shared.metrics);
+    let granting = namespace.delivery.read().clone();
+    let delivery = granting
+        .zip(decided.user.as_ref())
+        .and_then(|(granting, user)| SocketDelivery::negotiate(granting, connection, user, handshake.auth_json()));
+    let recovers = namespace.recovers();
+    let claim = if recovers { Claim::read(&handshake) } else { None };
+    let (sid, pid) = (Sid::new(random_id()), recovers.then(|| ByteString::from(random_id())));
+    // What comes off under the lock, to be dropped without it.
+    let mut gone = Gone::new();
+
+    let locked = Arc::clone(&namespace);
+    let mut members = locked.members.lock();
+    let claimed = claim.map(|claim| members.claim(now, &claim, decided.user.as_deref(), metrics));
+    let (resumed, refused, superseded) = match claimed {
+        None => (None, None, None),
+        Some(Claimed { outcome, superseded, gone: expired }) => {
+            gone.extend(expired);
+            let (resumed, refused) =
+                outcome.map_or_else(|reason| (None, Some(reason)), |resumed| (Some(resumed), None));
+            (resumed, refused, superseded)
+        }
+    };
+    let (beginning, replay) = resumed.unwrap_or_else(|| (members.fresh(sid, shared.next_key(), pid), Vec::new()));
+    let (data, data_of_before) = match decided.data {
+        Some(data) => (Some(data), beginning.data),
+        None => (beginning.data, None),
+    };
+    let socket = Arc::new(SocketInner {
+        id: beginning.sid,
+        key: beginning.key,
+        namespace,
+        connection: Arc::clone(connection),
+        slot,
+        handshake,
+        data,
+        user: decided.user,
+        delivery,
+        pid: beginning.pid,
+        start: beginning.start,
+        recovered: beginning.recovered,
+        ended: AtomicBool::new(false),
+        handlers: Mutex::default(),
+        queue: Mutex::new(EventQueue::closed()),
+        acks: Mutex::default(),
+        rooms: Mutex::default(),
+        ordered: AtomicBool::new(false),
+        connected: AtomicBool::new(true),
+    });
+    members.insert(&socket);
+    for room in &beginning.rooms {
+        members.join(room, &socket);
+    }
+    // Under the lock: what is sent to a member from now on waits for it.
+    let accepted = connection.begin_accept(slot, &socket);
+    if !accepted {
+        // A session that was resumed for a client that is gone waits for the next attempt.
+        gone.extend(members.leave_namespace(now, &socket, socket.recovered));
+    }
+    drop(members);
+    if let (Some(delivery), false) = (&socket.delivery, accepted) {
+        delivery.release();
+    }
+    drop((gone, data_of_before));
+
+    if let Some(holder) = superseded {
+        holder.connected.store(false, Ordering::Release);
+        holder.connection.end(holder.slot, DisconnectReason::Superseded);
+    }
+    if let Some(reason) = refused {
+        metrics.count_not_recovered(reason);
+        tracing::debug!(namespace = %socket.namespace.name, %reason, "session not resumed");
+    } else if socket.recovered && accepted {
+        metrics.sessions_recovered.increment();
+    }
+    accepted.then_some((socket, replay))
 }

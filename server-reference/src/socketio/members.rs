@@ -8,7 +8,8 @@ use std::{
 use nexus_core::socketio::Sid;
 use smallvec::SmallVec;
 
-use super::SocketInner;
+use super::{SocketInner, recovery::Recovery};
+use crate::delivery::Audience;
 
 /// The sockets of a namespace and its rooms.
 #[derive(Default)]
@@ -17,34 +18,42 @@ pub(super) struct Members {
     sockets: BTreeMap<u64, Arc<SocketInner>>,
     ids: HashMap<Sid, u64>,
     rooms: HashMap<Arc<str>, BTreeMap<u64, Arc<SocketInner>>>,
+    /// Where sessions may be resumed.
+    pub(super) recovery: Option<Box<Recovery>>,
 }
 
 /// Whom something is for.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Target {
-    /// Rooms, or ids of sockets; everybody where there are none.
-    pub(super) rooms: SmallVec<[Arc<str>; 1]>,
-    pub(super) except: SmallVec<[Arc<str>; 1]>,
-    /// The socket that sends.
+    pub(super) audience: Audience,
+    /// The key of the socket that sends.
     pub(super) without: Option<u64>,
 }
 
 impl Members {
-    pub(super) fn insert(&mut self, socket: Arc<SocketInner>) {
+    pub(super) fn add(&mut self, socket: Arc<SocketInner>) {
         self.ids.insert(socket.id.clone(), socket.key);
         self.sockets.insert(socket.key, socket);
     }
 
-    pub(super) fn remove(&mut self, socket: &SocketInner) {
+    /// Takes a member out, and returns the rooms that it was in.
+    pub(super) fn remove(&mut self, socket: &SocketInner) -> SmallVec<[Arc<str>; 1]> {
         self.ids.remove(&socket.id);
         self.sockets.remove(&socket.key);
-        for room in std::mem::take(&mut *socket.rooms.lock()) {
-            self.leave_room(&room, socket.key);
+        let rooms = std::mem::take(&mut *socket.rooms.lock());
+        for room in &rooms {
+            self.leave_room(room, socket.key);
         }
+        rooms
     }
 
+    /// Whether this very socket is a member: one that resumes its session has the same id and key.
     pub(super) fn contains(&self, socket: &SocketInner) -> bool {
-        self.sockets.contains_key(&socket.key)
+        self.sockets.get(&socket.key).is_some_and(|known| std::ptr::eq(&raw const **known, socket))
+    }
+
+    pub(super) fn member(&self, key: u64) -> Option<&Arc<SocketInner>> {
+        self.sockets.get(&key)
     }
 
     /// Returns whether that is new. A socket that has left its namespace joins nothing.
@@ -65,6 +74,9 @@ impl Members {
     }
 
     pub(super) fn leave(&mut self, room: &str, socket: &SocketInner) {
+        if !self.contains(socket) {
+            return;
+        }
         socket.rooms.lock().retain(|known| &**known != room);
         self.leave_room(room, socket.key);
     }
@@ -89,7 +101,7 @@ impl Members {
                 visit(socket);
             }
         };
-        match target.rooms.as_slice() {
+        match target.audience.rooms.as_slice() {
             [] => self.sockets.iter().for_each(|(key, socket)| visit(key, socket)),
             [room] => match self.rooms.get(room) {
                 Some(members) => members.iter().for_each(|(key, socket)| visit(key, socket)),
@@ -111,7 +123,7 @@ impl Members {
     }
 
     fn is_excepted(&self, target: &Target, socket: &SocketInner) -> bool {
-        target.except.iter().any(|room| {
+        target.audience.except.iter().any(|room| {
             self.rooms.get(room).is_some_and(|members| members.contains_key(&socket.key))
                 || **room == *socket.id.as_str()
         })

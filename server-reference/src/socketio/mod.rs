@@ -14,6 +14,7 @@ mod handshake;
 mod io;
 mod members;
 mod namespace;
+mod recovery;
 mod socket;
 
 pub use broadcast::Broadcast;

@@ -3,21 +3,28 @@ use std::{
     future::Future,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use nexus_core::socketio::{Namespace as Name, Payload, delivery::Position};
+use nexus_core::{
+    ByteString,
+    socketio::{Namespace as Name, Payload, delivery::Position},
+    time::Timestamp,
+};
 use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
 
 use super::{
     Broadcast, ConnectError, ConnectRequest, DeliveryConfig, EmitError, Socket, delivery::NamespaceDelivery,
-    members::Members,
+    members::Members, recovery::Recovery,
 };
-use crate::engine::{Config, Metrics};
+use crate::{
+    delivery::RecoveryConfig,
+    engine::{Config, Metrics, random_id},
+};
 
 /// What the namespaces of an [`Io`](crate::Io) share.
 pub(crate) struct Shared {
@@ -26,9 +33,11 @@ pub(crate) struct Shared {
     pub(super) event_queue: usize,
     pub(super) event_queue_bytes: usize,
     next_key: AtomicU64,
+    started: Instant,
 }
 
 impl Shared {
+    #[expect(clippy::disallowed_methods, reason = "the server is the driver of the logs: it reads the clock for them")]
     pub(super) fn new(config: &Config, metrics: Arc<Metrics>) -> Self {
         Self {
             metrics,
@@ -36,7 +45,13 @@ impl Shared {
             event_queue: config.event_queue,
             event_queue_bytes: config.event_queue_bytes,
             next_key: AtomicU64::new(0),
+            started: Instant::now(),
         }
+    }
+
+    /// The time, for logs: since the server was made.
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp::ZERO + self.started.elapsed()
     }
 
     pub(super) fn next_key(&self) -> u64 {
@@ -56,6 +71,7 @@ pub(crate) struct NamespaceInner {
     /// Held while a broadcast is queued to all its receivers: all of them see broadcasts in one
     /// order. Nothing is encoded, and no application code runs, under it.
     pub(super) members: Mutex<Members>,
+    recovers: AtomicBool,
 }
 
 impl NamespaceInner {
@@ -67,7 +83,13 @@ impl NamespaceInner {
             on_connection: RwLock::default(),
             delivery: RwLock::default(),
             members: Mutex::default(),
+            recovers: AtomicBool::new(false),
         }
+    }
+
+    /// Whether sessions may be resumed, and so events have places in a log.
+    pub(super) fn recovers(&self) -> bool {
+        self.recovers.load(Ordering::Acquire)
     }
 }
 
@@ -97,6 +119,23 @@ impl Namespace {
         R: Future<Output = Result<(), ConnectError>> + Send + 'static,
     {
         *self.inner.authorize.write() = Some(Arc::new(move |request| authorize(request).boxed()));
+    }
+
+    /// Lets clients resume sessions whose connection was lost: with the id, rooms and data of before, and what was sent
+    /// meanwhile (`docs/protocol.md`, "Downlink"). Stock clients do so as with a stock server that has connection state
+    /// recovery. Default: they can't.
+    ///
+    /// Every event that asks for no acknowledgement then ends with one more argument, its offset, which handlers of stock
+    /// clients see. [`authorize`](Self::authorize) runs first, always, and a session is resumed only by the
+    /// [user](ConnectRequest::set_user) that it belonged to. [`on_connection`](Self::on_connection) runs as for any socket,
+    /// and [`Socket::recovered`] tells. Call it before clients come; a second call does nothing.
+    pub fn recovery(&self, config: RecoveryConfig) {
+        let mut members = self.inner.members.lock();
+        if members.recovery.is_none() {
+            let incarnation: String = random_id().chars().take(8).collect();
+            members.recovery = Some(Box::new(Recovery::new(ByteString::from(incarnation), config)));
+            self.inner.recovers.store(true, Ordering::Release);
+        }
     }
 
     /// Adds a callback for each socket that joins. It registers the socket's handlers: it runs

@@ -13,7 +13,7 @@ use nexus_core::{
     ByteString,
     socketio::{
         AckId, Payload, Sid,
-        delivery::{Class, Marker},
+        delivery::{Class, Marker, Position},
     },
 };
 use parking_lot::Mutex;
@@ -29,6 +29,7 @@ use super::{
     event::Delivery,
     handlers::{self, Handlers},
     namespace::NamespaceInner,
+    recovery::Manner,
 };
 use crate::{
     engine::Connection,
@@ -46,6 +47,13 @@ pub(crate) struct SocketInner {
     pub(super) user: Option<Arc<str>>,
     /// What was granted, if the client asked.
     pub(super) delivery: Option<Box<SocketDelivery>>,
+    /// What the client may resume the session with.
+    pub(super) pid: Option<ByteString>,
+    /// Where the namespace's log stood when the session began.
+    pub(super) start: u64,
+    pub(super) recovered: bool,
+    /// The application made it leave.
+    pub(super) ended: AtomicBool,
     pub(super) handlers: Mutex<Handlers>,
     pub(super) queue: Mutex<EventQueue>,
     pub(super) acks: Mutex<Option<Box<Acks>>>,
@@ -85,12 +93,14 @@ impl SocketInner {
     /// of it after the events that came before.
     pub(crate) fn leave_namespace(self: &Arc<Self>, reason: DisconnectReason) {
         self.connected.store(false, Ordering::Release);
-        self.namespace.members.lock().remove(self);
+        let shared = &self.namespace.shared;
+        let gone = self.namespace.members.lock().leave_namespace(shared.now(), self, reason.is_recoverable());
+        drop(gone);
         self.abandon_acks();
         if let Some(delivery) = &self.delivery {
             delivery.release();
         }
-        self.namespace.shared.metrics.sockets_left.increment();
+        shared.metrics.sockets_left.increment();
         tracing::debug!(socket = %self.id, namespace = %self.namespace.name, %reason, "socket left");
         self.enqueue(Item::Disconnect(reason));
     }
@@ -109,7 +119,7 @@ impl Socket {
 
     // ---- getters ----
 
-    /// The id that the client knows as well. Never used twice.
+    /// The id that the client knows as well. Never used twice, but by a session that is [resumed](Self::recovered).
     #[must_use]
     pub fn id(&self) -> &str {
         self.inner.id.as_str()
@@ -128,7 +138,7 @@ impl Socket {
     }
 
     /// The value that [`Namespace::authorize`](crate::Namespace::authorize) attached, if it is a
-    /// `T`.
+    /// `T`. Where it attached none to a session that is [resumed](Self::recovered), the one of before.
     #[must_use]
     pub fn data<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         self.inner.data.clone()?.downcast().ok()
@@ -138,6 +148,14 @@ impl Socket {
     #[must_use]
     pub fn user(&self) -> Option<&str> {
         self.inner.user.as_deref()
+    }
+
+    /// Whether the client resumed a session whose connection was lost (see
+    /// [`Namespace::recovery`](crate::Namespace::recovery)): id, rooms and data are those of before, and what was sent
+    /// meanwhile goes to the client. Handlers are to be registered as for any socket.
+    #[must_use]
+    pub fn recovered(&self) -> bool {
+        self.inner.recovered
     }
 
     /// Whether the socket is in its namespace.
@@ -219,7 +237,8 @@ impl Socket {
     /// As [`emit`](Self::emit), with arguments that are encoded already.
     ///
     /// # Errors
-    /// When the name is reserved or the socket is disconnected.
+    /// When the name is reserved or the socket is disconnected. With [recovery](crate::Namespace::recovery) a socket that
+    /// lost its connection is not disconnected as long as its session may be resumed: the event waits.
     pub fn emit_payload(&self, event: &str, payload: &Payload) -> Result<(), EmitError> {
         self.emitter().emit_payload(event, payload)
     }
@@ -251,7 +270,7 @@ impl Socket {
 
     fn emitter(&self) -> Emitter {
         let timeout = self.inner.namespace.shared.ack_timeout;
-        Emitter { inner: Arc::clone(&self.inner), timeout, volatile: false }
+        Emitter { inner: Arc::clone(&self.inner), timeout, manner: Manner::default() }
     }
 
     // ---- rooms ----
@@ -282,13 +301,14 @@ impl Socket {
     /// Addresses the sockets of the namespace, without this one.
     #[must_use]
     pub fn broadcast(&self) -> Broadcast {
-        Broadcast::new(Arc::clone(&self.inner.namespace)).without(self.inner.key)
+        Broadcast::new(Arc::clone(&self.inner.namespace)).without(&self.inner)
     }
 
     /// Makes the client leave the namespace; with `close`, its whole connection is closed. What was
     /// emitted before is still sent. A client that was made to leave does not come back by itself.
     pub fn disconnect(&self, close: bool) {
-        self.inner.connection.end(self.inner.slot);
+        self.inner.ended.store(true, Ordering::Release);
+        self.inner.connection.end(self.inner.slot, DisconnectReason::ServerDisconnect);
         if close {
             self.inner.connection.close(DisconnectReason::ServerClose);
         }
@@ -306,7 +326,7 @@ impl fmt::Debug for Socket {
 pub struct Emitter {
     inner: Arc<SocketInner>,
     timeout: Duration,
-    volatile: bool,
+    manner: Manner,
 }
 
 impl Emitter {
@@ -320,7 +340,14 @@ impl Emitter {
     /// Drops what can't be sent at once.
     #[must_use]
     pub fn volatile(mut self) -> Self {
-        self.volatile = true;
+        self.manner.volatile = true;
+        self
+    }
+
+    /// As [`Broadcast::position`](crate::Broadcast::position). An event that asks for an acknowledgement has none.
+    #[must_use]
+    pub fn position(mut self, position: Position) -> Self {
+        self.manner.position = Some(position);
         self
     }
 
@@ -346,8 +373,11 @@ impl Emitter {
     /// When the name is reserved or the socket is disconnected.
     pub fn emit_payload(&self, event: &str, payload: &Payload) -> Result<(), EmitError> {
         check_name(event)?;
-        let message = Message::from_event(&self.inner.namespace.name, None, event, payload);
-        Ok(self.inner.send(message, self.volatile)?)
+        let name = &self.inner.namespace.name;
+        if self.inner.pid.is_some() {
+            return Ok(self.inner.send_placed(Message::draft(name, event, payload), &self.manner)?);
+        }
+        Ok(self.inner.send(Message::from_event(name, None, event, payload), self.manner.volatile)?)
     }
 
     /// Sends an event with one argument and waits for the client's acknowledgement.
@@ -371,7 +401,7 @@ impl Emitter {
         check_name(event)?;
         let mut awaited = self.inner.await_ack();
         let message = Message::from_event(&self.inner.namespace.name, Some(awaited.id), event, payload);
-        self.inner.send(message, self.volatile).map_err(EmitError::from)?;
+        self.inner.send(message, self.manner.volatile).map_err(EmitError::from)?;
         match tokio::time::timeout(self.timeout, &mut awaited.answer).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) => Err(AckError::Disconnected),
@@ -385,7 +415,7 @@ impl fmt::Debug for Emitter {
         f.debug_struct("Emitter")
             .field("socket", &self.inner.id)
             .field("timeout", &self.timeout)
-            .field("volatile", &self.volatile)
+            .field("manner", &self.manner)
             .finish()
     }
 }

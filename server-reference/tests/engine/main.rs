@@ -14,6 +14,7 @@ mod dispatch;
 mod http_rules;
 mod lifecycle;
 mod polling;
+mod recovery;
 mod rooms;
 mod streams;
 mod support;

@@ -22,6 +22,10 @@ fn append(log: &mut Log<()>, now: u64, audience: Audience) {
     log.append(at(now), audience, message);
 }
 
+fn park(log: &mut Log<()>, now: u64, session: SessionState<()>) -> Vec<String> {
+    log.park(at(now), session).iter().map(|session| session.pid.to_string()).collect()
+}
+
 fn session(pid: &str, start: u64, rooms: &[&str]) -> SessionState<()> {
     SessionState {
         pid: pid.into(),
@@ -78,7 +82,7 @@ fn a_replay_is_what_was_for_the_session_behind_the_higher_of_start_and_offset() 
         (Some(9), vec![11]),
         (Some(11), vec![]),
     ] {
-        log.park(at(5), session("p", 1, &["a", "c"]));
+        park(&mut log, 5, session("p", 1, &["a", "c"]));
         assert_eq!(resume(&mut log, 6, "p", n), Ok(expected), "{n:?}");
     }
 }
@@ -98,7 +102,7 @@ fn offsets_say_where_the_log_stands() {
 fn an_offset_of_another_life_or_of_the_future_resumes_nothing_and_leaves_the_session() {
     let mut log = log(RecoveryConfig::default());
     append(&mut log, 0, Audience::everybody());
-    log.park(at(0), session("p", 0, &[]));
+    park(&mut log, 0, session("p", 0, &[]));
     let other = Offset { incarnation: "e8".into(), ..offset(1) };
     assert_eq!(log.resume(at(0), "p", Some("ada"), Some(&other)).unwrap_err(), NotResumed::AnotherLog);
     assert_eq!(resume(&mut log, 0, "p", Some(2)), Err(NotResumed::Future));
@@ -111,8 +115,8 @@ fn an_offset_of_another_life_or_of_the_future_resumes_nothing_and_leaves_the_ses
 #[test]
 fn a_session_is_its_users_own() {
     let mut log = log(RecoveryConfig::default());
-    log.park(at(0), session("p", 0, &[]));
-    log.park(at(0), SessionState { user: None, ..session("open", 0, &[]) });
+    park(&mut log, 0, session("p", 0, &[]));
+    park(&mut log, 0, SessionState { user: None, ..session("open", 0, &[]) });
     for user in [None, Some("eve"), Some("")] {
         assert_eq!(log.resume(at(0), "p", user, None).unwrap_err(), NotResumed::WrongUser);
     }
@@ -125,8 +129,10 @@ fn a_session_is_its_users_own() {
 fn a_session_waits_as_long_as_the_window() {
     for (after, known) in [(2 * MINUTE, true), (2 * MINUTE + 1, false)] {
         let mut log = log(RecoveryConfig::default());
-        log.park(at(7), session("p", 0, &[]));
+        park(&mut log, 7, session("p", 0, &[]));
+        assert_eq!(log.expire(at(7 + 2 * MINUTE)), []);
         assert_eq!(resume(&mut log, 7 + after, "p", None).is_ok(), known);
+        assert_eq!(log.expire(at(7 + after)).len(), usize::from(!known));
         assert_eq!(log.parked(), 0);
         assert!(log.order.is_empty());
     }
@@ -135,20 +141,20 @@ fn a_session_waits_as_long_as_the_window() {
 #[test]
 fn parking_again_begins_the_window_anew() {
     let mut log = log(RecoveryConfig::default());
-    log.park(at(0), session("p", 0, &[]));
-    log.park(at(MINUTE), session("p", 0, &[]));
+    park(&mut log, 0, session("p", 0, &[]));
+    assert_eq!(park(&mut log, MINUTE, session("p", 0, &[])), ["p"], "the one before goes");
     assert_eq!((log.parked(), log.order.len()), (1, 1));
     assert!(resume(&mut log, 3 * MINUTE, "p", None).is_ok());
-    log.park(at(3 * MINUTE), session("p", 0, &[]));
-    log.forget("p");
+    park(&mut log, 3 * MINUTE, session("p", 0, &[]));
+    assert!(log.forget("p").is_some());
     assert_eq!((log.parked(), log.order.len()), (0, 0));
 }
 
 #[test]
 fn the_oldest_session_goes_where_there_are_too_many() {
     let mut log = log(RecoveryConfig { max_sessions: 2, ..RecoveryConfig::default() });
-    for pid in ["a", "b", "c"] {
-        log.park(at(0), session(pid, 0, &[]));
+    for (pid, gone) in [("a", vec![]), ("b", vec![]), ("c", vec!["a"])] {
+        assert_eq!(park(&mut log, 0, session(pid, 0, &[])), gone);
     }
     assert_eq!(log.parked(), 2);
     assert!(!log.is_parked("a"));
@@ -171,7 +177,7 @@ fn the_log_reaches_as_far_as_its_bounds_and_says_where_it_does_not() {
             append(&mut log, 0, Audience::everybody());
         }
         assert_eq!((log.len(), log.bytes()), (3, 3 * entry));
-        log.park(at(0), session("p", 0, &[]));
+        park(&mut log, 0, session("p", 0, &[]));
         assert_eq!(resume(&mut log, 0, "p", None), Err(NotResumed::TooOld));
         assert_eq!(resume(&mut log, 0, "p", Some(1)), Err(NotResumed::TooOld));
         assert_eq!(resume(&mut log, 0, "p", Some(2)), Ok(vec![3, 4, 5]));
@@ -179,7 +185,7 @@ fn the_log_reaches_as_far_as_its_bounds_and_says_where_it_does_not() {
     let mut log = log(RecoveryConfig { max_bytes: entry - 1, ..RecoveryConfig::default() });
     append(&mut log, 0, Audience::everybody());
     assert_eq!((log.len(), log.bytes(), log.last()), (0, 0, 1), "an event beyond the bound alone is not kept");
-    log.park(at(0), session("p", 0, &[]));
+    park(&mut log, 0, session("p", 0, &[]));
     assert_eq!(resume(&mut log, 0, "p", None), Err(NotResumed::TooOld));
     assert_eq!(resume(&mut log, 0, "p", Some(1)), Ok(vec![]));
 }
@@ -190,13 +196,13 @@ fn events_are_kept_for_their_time() {
     append(&mut log, 0, Audience::everybody());
     append(&mut log, 2 * MINUTE, Audience::everybody());
     for (now, expected) in [(3 * MINUTE, Ok(vec![1, 2])), (3 * MINUTE + 1, Err(NotResumed::TooOld))] {
-        log.park(at(now), session("p", 0, &[]));
+        park(&mut log, now, session("p", 0, &[]));
         assert_eq!(resume(&mut log, now, "p", None), expected);
     }
     assert_eq!(resume(&mut log, 3 * MINUTE + 1, "p", Some(1)), Ok(vec![2]));
-    log.expire(at(6 * MINUTE));
+    assert_eq!(log.expire(at(6 * MINUTE)), []);
     assert_eq!((log.len(), log.bytes()), (0, 0));
-    log.park(at(6 * MINUTE), session("p", 2, &[]));
+    park(&mut log, 6 * MINUTE, session("p", 2, &[]));
     assert_eq!(resume(&mut log, 6 * MINUTE, "p", None), Ok(vec![]), "old places are good where nothing followed");
 }
 
@@ -247,7 +253,7 @@ proptest! {
                 }
                 Step::Park(pid, room) => {
                     let start = log.last();
-                    log.park(at(now), session(&pid.to_string(), start, &[&room.to_string()]));
+                    park(&mut log, now, session(&pid.to_string(), start, &[&room.to_string()]));
                     model.parked.retain(|known| known.0 != pid);
                     model.parked.push((pid, room, start, now));
                     if model.parked.len() > config.max_sessions {
