@@ -160,7 +160,7 @@ impl Lane {
 
 enum Next {
     Run(Box<Job>),
-    /// Something came while the ledger could not be loaded.
+    /// Something waits, and what the store has is not known.
     Load,
     Rest,
 }
@@ -183,24 +183,17 @@ impl Drop for Runner {
 impl Runner {
     async fn run(self) {
         loop {
-            let replies = self.load().await;
-            send(replies);
-            match self.next() {
-                Next::Run(job) => {
-                    let replies = self.run_job(*job).await;
-                    send(replies);
-                }
-                Next::Load => {}
+            let replies = match self.next() {
+                Next::Run(job) => self.run_job(*job).await,
+                Next::Load => self.load().await,
                 Next::Rest => return,
-            }
+            };
+            send(replies);
         }
     }
 
-    /// Sees to it that the ledger is loaded. Where it can't be, all that waits is to come again.
+    /// Takes over what the store has. Where that can't be had, all that waits is to come again.
     async fn load(&self) -> Vec<Reply<Waiter>> {
-        if self.lane.state.lock().is_loaded {
-            return Vec::new();
-        }
         let loaded = self.store.load_ledger(&self.lane.key).await;
         let mut state = self.lane.state.lock();
         match loaded {
