@@ -1,0 +1,5 @@
+//! Engines behind one interface.
+
+mod engine;
+
+pub use engine::{Commit, Outcome, Store, open};
