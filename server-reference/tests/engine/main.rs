@@ -11,7 +11,6 @@ mod backpressure;
 mod buffered;
 mod connect;
 mod dispatch;
-mod durable;
 mod http_rules;
 mod lifecycle;
 mod polling;

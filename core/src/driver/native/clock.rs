@@ -56,6 +56,12 @@ impl SleepWatch {
     }
 }
 
+/// Wall-clock time in milliseconds since 1970.
+pub(super) fn wall_clock_millis() -> u64 {
+    let since = wall_clock().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
 #[expect(clippy::disallowed_methods, reason = "the driver is where wall-clock time enters")]
 fn wall_clock() -> SystemTime {
     SystemTime::now()

@@ -108,6 +108,27 @@ impl AckFailed {
     }
 }
 
+/// Why a durable message was not accepted. It is not sent.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum NotAccepted {
+    /// The store, or a bound of what it may hold, is against it.
+    #[error("rejected: {code}")]
+    Rejected {
+        /// As in [`DeliveryStatus::Rejected`](crate::manager::DeliveryStatus::Rejected).
+        code: crate::ByteString,
+    },
+    /// It was cancelled before.
+    #[error("cancelled")]
+    Cancelled,
+    /// Its time to live passed before.
+    #[error("expired")]
+    Expired,
+    /// The client was closed, and the store had not said in time.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
 /// Why a namespace is not joined.
 #[derive(Debug, Error)]
 #[non_exhaustive]

@@ -1,4 +1,7 @@
-use std::{sync::Weak, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -7,7 +10,10 @@ use super::{
     shared::Shared,
 };
 use crate::{
-    manager::{Continuity, DisconnectReason, DroppedMessage, JoinFailure, LeaveReason, ReceivedEvent},
+    manager::{
+        Continuity, DeliveryStatus, DisconnectReason, DroppedMessage, JoinFailure, LeaveReason, MessageId,
+        ReceivedEvent, StoreError,
+    },
     socketio::{ArgError, Namespace, Payload, Sid},
 };
 
@@ -116,4 +122,21 @@ pub enum Notice {
     },
     /// A message left the offline queue without being sent.
     MessageDropped(DroppedMessage),
+    /// A durable message is further, one that nobody follows too.
+    Delivery {
+        /// Which.
+        message: MessageId,
+        /// How far.
+        status: DeliveryStatus,
+    },
+    /// Durable messages that a former process, or another client of this one, has left are this client's now. How far they
+    /// are comes as [`Notice::Delivery`].
+    Restored {
+        /// Which, in the order in which they are sent.
+        messages: Arc<[MessageId]>,
+        /// Records that could not be read. Their files are set aside.
+        unreadable: u64,
+    },
+    /// The store failed. What was not accepted because of it is told one by one.
+    StoreFailed(StoreError),
 }

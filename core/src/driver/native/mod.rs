@@ -32,6 +32,31 @@
 //! may block. One that panics is reported through `tracing` and keeps receiving. Where very many clients live in one
 //! process, streams are the cheaper way: they need no thread.
 //!
+//! # Durable messages
+//! A client with a [store](ClientBuilder::store) can keep messages on disk until the server has them:
+//!
+//! ```no_run
+//! # #[cfg(feature = "store")]
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use nexus_core::{
+//!     driver::{Client, Outcome},
+//!     manager::Config,
+//! };
+//!
+//! let client = Client::builder(Config::new("https://example.com")?).store("/var/lib/chat/outbox").build()?;
+//! client.connect("ada", "the token").await?;
+//! let message = client.emit_durable("messaging", "NEW_MESSAGE", &serde_json::json!({"content": "hello"}))?;
+//! message.accepted().await?; // it is on disk: from here on the process may be killed
+//! if let Outcome::Acked(answer) = message.outcome().await? {
+//!     println!("{}", answer.raw_args());
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! What a client leaves in the store when it is closed, or killed, the next one with the same directory, server and user
+//! sends, and says so with [`Notice::Restored`]. A client that is already running takes over what another has left
+//! within a minute. Messages are the user's who was connected when they were emitted: no other sends them.
+//!
 //! # Logging
 //! `tracing` events carry names, sizes and ids: never tokens, payloads, or headers. The WebSocket library logs whole
 //! frames through the `log` crate at its trace level (target `tungstenite`): leave that off where tokens matter.
@@ -39,6 +64,7 @@
 mod client;
 mod clock;
 mod dial;
+mod durable;
 mod error;
 mod event;
 mod gate;
@@ -48,6 +74,8 @@ mod options;
 mod provider;
 mod shared;
 mod socket;
+#[cfg(feature = "store")]
+mod store;
 mod stream;
 mod subscription;
 mod task;
@@ -58,7 +86,10 @@ mod tls;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use client::Client;
-pub use error::{AckFailed, BuildError, Closed, ConnectFailed, EmitFailed, JoinFailed, ListenFailed, ReplyFailed};
+pub use durable::{DurableEmit, Outcome};
+pub use error::{
+    AckFailed, BuildError, Closed, ConnectFailed, EmitFailed, JoinFailed, ListenFailed, NotAccepted, ReplyFailed,
+};
 pub use event::{Event, Notice};
 pub use options::{ClientBuilder, ClientStats, Queued};
 pub use provider::{Auth, TokenProvider};

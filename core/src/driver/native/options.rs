@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use tokio::runtime::Handle;
 
@@ -19,12 +19,13 @@ pub struct ClientBuilder {
     tls: Tls,
     buffers: Buffers,
     runtime: Option<Handle>,
+    store: Option<PathBuf>,
 }
 
 impl ClientBuilder {
     pub(super) fn new(config: Config) -> Self {
         let buffers = Buffers { capacity: Capacity { items: 1024, bytes: 16 << 20 }, patience: Duration::from_secs(1) };
-        Self { config, tls: Tls::default(), buffers, runtime: None }
+        Self { config, tls: Tls::default(), buffers, runtime: None, store: None }
     }
 
     /// Whom to trust on `https://` and `wss://`. Default: the platform decides.
@@ -65,6 +66,17 @@ impl ClientBuilder {
         self
     }
 
+    /// Keeps durable messages in this directory, which is made if it is missing: see the
+    /// [module](crate::driver::native#durable-messages). Default: nowhere, and durable emits are refused.
+    ///
+    /// Clients share a directory, also those of several processes and users.
+    #[cfg(feature = "store")]
+    #[must_use]
+    pub fn store(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.store = Some(directory.into());
+        self
+    }
+
     /// Makes the client and starts its task. Nothing is connected yet.
     ///
     /// # Errors
@@ -75,9 +87,9 @@ impl ClientBuilder {
             None => Handle::try_current().map_err(|_| BuildError::NoRuntime)?,
         };
         let seed = getrandom::u64().map_err(|error| BuildError::NoRandomness(error.to_string()))?;
-        let manager = Manager::new(self.config, seed);
-        let shared = Shared::new(manager, runtime, self.tls, self.buffers);
-        Task::spawn(&shared);
+        let config = Config { has_store: self.store.is_some(), ..self.config };
+        let shared = Shared::new(Manager::new(config, seed), runtime, self.tls, self.buffers);
+        Task::spawn(&shared, self.store);
         Ok(Client::from_shared(shared))
     }
 }

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{runtime::Handle, sync::oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{oneshot, watch},
+};
 use tokio_util::task::TaskTracker;
 
 use super::{
@@ -23,7 +26,7 @@ use super::{
     tls::Tls,
 };
 use crate::{
-    manager::{AckError, ConnectError, ConnectTicket, Manager, MessageId},
+    manager::{AckError, ConnectError, ConnectTicket, DeliveryStatus, Manager, MessageId, StoreEvent},
     socketio::{Namespace, Payload},
     time::Timestamp,
 };
@@ -59,6 +62,10 @@ pub(super) struct State {
     pub(super) acks: BTreeMap<MessageId, oneshot::Sender<Result<Payload, AckError>>>,
     pub(super) joins: BTreeMap<Namespace, Vec<oneshot::Sender<Result<(), JoinFailed>>>>,
     pub(super) flushes: Vec<oneshot::Sender<()>>,
+    /// How far durable messages are that somebody follows; no more than the manager has.
+    pub(super) deliveries: BTreeMap<MessageId, watch::Sender<Vec<DeliveryStatus>>>,
+    /// Requests to the store that have no answer yet.
+    pub(super) store_requests: usize,
     pub(super) provider: Option<TokenProvider>,
     /// No more calls are taken; the task ends once everything has been carried out.
     pub(super) closing: bool,
@@ -73,6 +80,8 @@ impl Shared {
             acks: BTreeMap::new(),
             joins: BTreeMap::new(),
             flushes: Vec::new(),
+            deliveries: BTreeMap::new(),
+            store_requests: 0,
             provider: None,
             closing: false,
             task: None,
@@ -115,6 +124,20 @@ impl Shared {
         self.act(|state, now| act(&mut state.manager, now))
     }
 
+    /// Passes on what the store says, while the client is closing too.
+    pub(super) fn handle_store(&self, event: StoreEvent) {
+        let mut state = lock(&self.state);
+        if matches!(event, StoreEvent::Answer { .. }) {
+            state.store_requests = state.store_requests.saturating_sub(1);
+        }
+        state.manager.handle_store(self.clock.now(), event);
+        let task = state.task.take();
+        drop(state);
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+
     /// Takes no more calls, disconnects, and has the task end.
     pub(super) fn close(&self) {
         let _already_closing = self.act(|state, now| {
@@ -133,6 +156,7 @@ impl Shared {
             std::mem::take(&mut state.acks),
             std::mem::take(&mut state.joins),
             std::mem::take(&mut state.flushes),
+            std::mem::take(&mut state.deliveries),
             state.provider.take(),
         );
         drop(state);

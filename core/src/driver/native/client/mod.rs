@@ -150,7 +150,9 @@ impl Client {
     }
 
     /// Disconnects for good: sends what was handed to the transport (a second at most), ends streams, and resolves all
-    /// futures. Messages that still wait in the offline queue are lost: [`flush`](Self::flush) first.
+    /// futures. Messages that still wait in the offline queue are lost: [`flush`](Self::flush) first. Durable messages stay
+    /// in the store, for the next client of the same server and user; the store is waited for (5 s at most), so that
+    /// [`accepted`](super::DurableEmit::accepted) says of each whether it does.
     ///
     /// Returns when every task of the client has ended, callbacks under way included: not to be awaited from one.
     pub async fn close(&self) {

@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 
 use super::{
     super::{
+        durable::DurableEmit,
         error::{AckFailed, Closed, EmitFailed},
         options::Queued,
     },
@@ -32,6 +33,33 @@ impl Client {
     /// As [`emit`](Self::emit).
     pub fn send(&self, emit: Emit) -> Result<Emitted, EmitFailed> {
         Ok(self.shared().with_manager(|manager, now| manager.emit(now, emit))??)
+    }
+
+    /// Keeps an event with one argument in the store until the server has it, however long there is no connection, and
+    /// however often the process ends meanwhile.
+    ///
+    /// It is accepted, and survives, once [`accepted`](DurableEmit::accepted) says so.
+    ///
+    /// # Errors
+    /// As [`emit`](Self::emit), and if the client has no store.
+    pub fn emit_durable<T: Serialize + ?Sized>(
+        &self,
+        namespace: &str,
+        event: &str,
+        data: &T,
+    ) -> Result<DurableEmit, EmitFailed> {
+        self.send_durable(Emit::new(Namespace::try_new(namespace)?, event, Payload::from_value(data)?))
+    }
+
+    /// As [`emit_durable`](Self::emit_durable), for an event whose arguments and options are given.
+    ///
+    /// # Errors
+    /// As [`emit_durable`](Self::emit_durable).
+    pub fn send_durable(&self, emit: Emit) -> Result<DurableEmit, EmitFailed> {
+        self.shared().act(|state, now| {
+            let emitted = state.manager.emit(now, emit.durable())?;
+            Ok(state.watch(emitted.message))
+        })?
     }
 
     /// Sends an event with one argument and waits for its acknowledgement, within
@@ -86,7 +114,7 @@ impl Client {
     }
 
     /// Waits until all that was accepted so far, and since, has been handed to the network: however long there is no
-    /// connection.
+    /// connection. Durable messages are not waited for: they need no living process.
     ///
     /// # Errors
     /// If the client is closed meanwhile.
@@ -117,7 +145,8 @@ impl Client {
         queued.collect()
     }
 
-    /// Takes a message out of the offline queue, or ends the wait for its acknowledgement.
+    /// Takes a message out of the offline queue, or ends the wait for its acknowledgement. A durable message is not sent
+    /// any more, by later processes neither.
     ///
     /// # Errors
     /// If there is neither.

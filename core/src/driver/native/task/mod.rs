@@ -1,17 +1,29 @@
 mod inputs;
 mod outputs;
+#[cfg(feature = "store")]
+mod storing;
 mod telling;
+#[cfg(not(feature = "store"))]
+mod without_store;
 
 use std::{
     fmt,
+    path::PathBuf,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::{task::AbortHandle, time::Sleep};
 
-use super::{clock::SleepWatch, shared::Shared, socket::Socket};
+#[cfg(feature = "store")]
+use self::storing::Storage;
+use super::{
+    clock::{SleepWatch, wall_clock_millis},
+    shared::Shared,
+    socket::Socket,
+};
 use crate::{
     manager::{ConnectionId, TransportFailure},
     time::Timestamp,
@@ -19,6 +31,8 @@ use crate::{
 
 /// Rounds before the task lets others run.
 const TURNS: usize = 16;
+/// How long a client that is closed waits for the store. What was accepted is safe all the same; what was not is not told.
+const STORE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What drives one client: carries out the manager's outputs, and tells it of transport and time.
 ///
@@ -32,6 +46,10 @@ pub(in crate::driver::native) struct Task {
     waiting_until: Option<Timestamp>,
     /// The token provider at work.
     asking: Option<AbortHandle>,
+    #[cfg(feature = "store")]
+    storage: Storage,
+    /// Until when the closed client waits for the store.
+    closing: Option<Pin<Box<Sleep>>>,
 }
 
 enum Link {
@@ -54,9 +72,11 @@ struct Settled {
 }
 
 impl Task {
-    pub(in crate::driver::native) fn spawn(shared: &Arc<Shared>) {
+    pub(in crate::driver::native) fn spawn(shared: &Arc<Shared>, store: Option<PathBuf>) {
         // The timer needs a runtime's context, which the caller may not be in.
         let _context = shared.runtime.enter();
+        #[cfg(not(feature = "store"))]
+        drop(store);
         let task = Self {
             shared: Arc::clone(shared),
             link: Link::Down,
@@ -64,7 +84,11 @@ impl Task {
             sleep_watch: SleepWatch::start(),
             waiting_until: None,
             asking: None,
+            #[cfg(feature = "store")]
+            storage: Storage::new(store),
+            closing: None,
         };
+        task.tell_wall_clock();
         shared.tasks.spawn_on(task, &shared.runtime);
     }
 }
@@ -78,12 +102,13 @@ impl Future for Task {
             tracing::info!("the machine has slept");
             let now = this.shared.clock.now();
             this.shared.state().manager.woke(now);
+            this.tell_wall_clock();
         }
         for _ in 0..TURNS {
             let settled = this.carry_out(cx);
             if settled.closing {
                 this.hang_up();
-                return Poll::Ready(());
+                return this.poll_stored(cx);
             }
             let busy = this.poll_link(cx) | this.poll_timer(settled.deadline, cx);
             if !busy {
@@ -92,6 +117,21 @@ impl Future for Task {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+}
+
+impl Task {
+    fn tell_wall_clock(&self) {
+        let now = self.shared.clock.now();
+        self.shared.state().manager.set_wall_clock(now, wall_clock_millis());
+    }
+
+    /// Waits for the store's answers, so that what it accepted before the end is told.
+    fn poll_stored(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.shared.state().store_requests == 0 {
+            return Poll::Ready(());
+        }
+        self.closing.get_or_insert_with(|| Box::pin(tokio::time::sleep(STORE_PATIENCE))).as_mut().poll(cx)
     }
 }
 

@@ -50,7 +50,7 @@ impl Task {
             Output::Close { connection } if self.link.connection() == Some(connection) => self.hang_up(),
             Output::Close { .. } => {}
             Output::NeedToken { request, reason } => self.ask_for_token(request, reason),
-            Output::Store(_) => {}
+            Output::Store(request) => self.store(request),
             Output::Event(event) => self.tell(event),
         }
     }

@@ -9,7 +9,7 @@ use super::{
     Task,
 };
 use crate::{
-    manager::{self, ReceivedEvent},
+    manager::{self, ConnectionStatus, ReceivedEvent},
     socketio::Namespace,
 };
 
@@ -26,6 +26,9 @@ impl Task {
             Told::Status(change) => {
                 let reason = change.reason.as_ref().map(tracing::field::display);
                 tracing::info!(status = %change.status, reason, "status");
+                if change.status == ConnectionStatus::Connected {
+                    self.adopt_soon();
+                }
                 let targets = lock(&self.shared.listeners).status_targets();
                 self.shared.deliver(targets, &change);
             }
@@ -60,8 +63,19 @@ impl Task {
                 tracing::warn!(namespace = %dropped.namespace, reason = %dropped.reason, "a message was dropped unsent");
                 self.notify(&Notice::MessageDropped(dropped));
             }
-            // This driver has no store yet.
-            Told::Delivery { .. } | Told::Restored { .. } | Told::StoreFailed(_) => {}
+            Told::Delivery { message, status } => {
+                tracing::debug!(%message, status = status.as_str(), "delivery");
+                self.shared.state().follow(message, &status);
+                self.notify(&Notice::Delivery { message, status });
+            }
+            Told::Restored { messages, unreadable } => {
+                tracing::info!(messages = messages.len(), unreadable, "messages of a former process are taken over");
+                self.notify(&Notice::Restored { messages: messages.into(), unreadable });
+            }
+            Told::StoreFailed(error) => {
+                tracing::warn!(%error, "the store failed");
+                self.notify(&Notice::StoreFailed(error));
+            }
         }
     }
 
