@@ -88,13 +88,40 @@ impl<W> Accepted<W> {
     }
 }
 
+impl<W, J> Default for Durable<W, J> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<W, J> Durable<W, J> {
-    /// A ledger as the store has it.
+    /// A ledger that knows nothing. What comes waits in it until it is [loaded](Self::load): whoever drives it runs nothing
+    /// before.
     #[must_use]
-    pub fn new(state: LedgerState) -> Self {
-        let lowest = state.lowest;
-        let outcomes = state.outcomes.into_iter().filter(|it| it.id >= lowest).map(|it| (it.id, it)).collect();
-        Self { lowest, outcomes, executing: None, queue: BTreeMap::new(), held: None }
+    pub fn new() -> Self {
+        Self { lowest: 0, outcomes: BTreeMap::new(), executing: None, queue: BTreeMap::new(), held: None }
+    }
+
+    /// Takes over what the store has: at first use, and again where it is not certain what a commit came to. What waits
+    /// and has an outcome is answered.
+    pub fn load(&mut self, state: LedgerState) -> Vec<Reply<W>> {
+        let mut replies = self.raise(state.lowest);
+        for recorded in state.outcomes {
+            if recorded.id >= self.lowest {
+                self.outcomes.insert(recorded.id, recorded);
+            }
+        }
+        let known: Vec<u64> = self.queue.keys().copied().filter(|id| self.outcomes.contains_key(id)).collect();
+        for id in known {
+            let Some((Accepted { hash, waiters, .. }, _)) = self.queue.remove(&id) else { continue };
+            let Some((outcome, ack)) = self.answer(id, &hash) else { continue };
+            replies.extend(waiters.into_iter().map(|waiter| Reply {
+                waiter,
+                outcome: outcome.clone(),
+                ack: ack.clone(),
+            }));
+        }
+        replies
     }
 
     /// The highest `lo` that a marker has said: outcomes below are of no use.

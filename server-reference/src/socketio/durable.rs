@@ -1,7 +1,6 @@
 //! Durable events: one lane for each key, in which they run one after another (`docs/protocol.md`, "Durable").
 
 use std::{
-    collections::VecDeque,
     panic::AssertUnwindSafe,
     sync::{
         Arc,
@@ -15,7 +14,7 @@ use nexus_core::{
     ByteString,
     socketio::{
         AckId, Payload,
-        delivery::{Class, Marker, Outcome},
+        delivery::{Marker, Outcome},
     },
 };
 use parking_lot::Mutex;
@@ -59,10 +58,9 @@ struct Lane {
 
 #[derive(Default)]
 struct State {
-    /// Nothing before it is loaded.
-    ledger: Option<Durable<Waiter, Job>>,
-    /// What came before it was: at most as many as may be under way.
-    arrivals: VecDeque<Arrival<Waiter, Job>>,
+    ledger: Durable<Waiter, Job>,
+    /// Whether the ledger has what the store has. Nothing runs before.
+    is_loaded: bool,
     /// There is a task, which sees what comes.
     is_running: bool,
 }
@@ -153,21 +151,18 @@ impl Lane {
     /// Returns what can be answered now, and whether a task has to start.
     fn receive(&self, arrival: Arrival<Waiter, Job>) -> (Vec<Reply<Waiter>>, bool) {
         let mut state = self.state.lock();
-        let state = &mut *state;
-        let max = usize::try_from(Class::Durable.window()).unwrap_or(usize::MAX);
-        let replies = match &mut state.ledger {
-            Some(ledger) => ledger.receive(arrival),
-            None if state.arrivals.len() < max => {
-                state.arrivals.push_back(arrival);
-                Vec::new()
-            }
-            None => vec![retry(arrival.waiter, RETRY_AFTER, OVERLOADED)],
-        };
-        let has_work = state.ledger.as_ref().is_none_or(|ledger| !ledger.is_idle());
-        let starts = has_work && !state.is_running;
+        let replies = state.ledger.receive(arrival);
+        let starts = !state.is_running && !state.ledger.is_idle();
         state.is_running |= starts;
         (replies, starts)
     }
+}
+
+enum Next {
+    Run(Box<Job>),
+    /// Something waits, and what the store has is not known.
+    Load,
+    Rest,
 }
 
 /// The task of one lane: it ends when the lane has nothing to do.
@@ -187,48 +182,46 @@ impl Drop for Runner {
 
 impl Runner {
     async fn run(self) {
-        if !self.load().await {
-            return;
-        }
-        while let Some(job) = self.next_job() {
-            let replies = self.run_job(job).await;
+        loop {
+            let replies = match self.next() {
+                Next::Run(job) => self.run_job(*job).await,
+                Next::Load => self.load().await,
+                Next::Rest => return,
+            };
             send(replies);
         }
     }
 
-    /// Returns whether there is a ledger.
-    async fn load(&self) -> bool {
-        if self.lane.state.lock().ledger.is_some() {
-            return true;
-        }
+    /// Takes over what the store has. Where that can't be had, all that waits is to come again.
+    async fn load(&self) -> Vec<Reply<Waiter>> {
         let loaded = self.store.load_ledger(&self.lane.key).await;
-        let mut replies = Vec::new();
         let mut state = self.lane.state.lock();
-        let arrivals = std::mem::take(&mut state.arrivals);
-        let is_loaded = match loaded {
+        match loaded {
             Ok(known) => {
-                let ledger = state.ledger.insert(Durable::new(known));
-                replies.extend(arrivals.into_iter().flat_map(|arrival| ledger.receive(arrival)));
-                true
+                state.is_loaded = true;
+                state.ledger.load(known)
             }
             Err(error) => {
-                state.is_running = false;
                 tracing::warn!(namespace = %self.lane.key.namespace, %error, "a ledger could not be loaded");
-                let after = retry_after(&error);
-                replies.extend(arrivals.into_iter().map(|arrival| retry(arrival.waiter, after, STORAGE_BUSY)));
-                false
+                let first = state.ledger.next_job();
+                let replies = state.ledger.fail(retry_after(&error), &STORAGE_BUSY);
+                drop((state, first));
+                self.engine.metrics.durable_retries.increment();
+                replies
             }
-        };
-        drop(state);
-        send(replies);
-        is_loaded
+        }
     }
 
-    fn next_job(&self) -> Option<Job> {
+    fn next(&self) -> Next {
         let mut state = self.lane.state.lock();
-        let next = state.ledger.as_mut().and_then(Durable::next_job);
-        state.is_running = next.is_some();
-        next.map(|(_, job)| job)
+        if state.ledger.is_idle() {
+            state.is_running = false;
+            Next::Rest
+        } else if !state.is_loaded {
+            Next::Load
+        } else {
+            state.ledger.next_job().map_or(Next::Rest, |(_, job)| Next::Run(Box::new(job)))
+        }
     }
 
     /// Runs an event to its end, and commits what came of it. Only then it is acknowledged.
@@ -253,18 +246,19 @@ impl Runner {
         };
         let (record, lowest) = {
             let state = self.lane.state.lock();
-            let Some(ledger) = &state.ledger else { return Vec::new() };
-            let Some(record) = ledger.record(outcome, ack) else { return Vec::new() };
-            (record, ledger.lowest())
+            let Some(record) = state.ledger.record(outcome, ack) else { return Vec::new() };
+            (record, state.ledger.lowest())
         };
         let unit = Unit { key: self.lane.key.clone(), lowest, record: record.clone(), writes, after };
         match self.store.commit(unit).await {
             Ok(()) => {
                 metrics.durable_committed.increment();
-                self.with_ledger(|ledger| ledger.finish(record))
+                self.lane.state.lock().ledger.finish(record)
             }
             Err(error) => {
                 tracing::warn!(namespace = %self.lane.key.namespace, %error, "an outcome could not be committed");
+                // It may be there after all: the store is asked before anything else runs.
+                self.lane.state.lock().is_loaded = false;
                 self.fail(retry_after(&error), &STORAGE_BUSY)
             }
         }
@@ -272,11 +266,7 @@ impl Runner {
 
     fn fail(&self, after: Duration, code: &ByteString) -> Vec<Reply<Waiter>> {
         self.engine.metrics.durable_retries.increment();
-        self.with_ledger(|ledger| ledger.fail(after, code))
-    }
-
-    fn with_ledger(&self, change: impl FnOnce(&mut Durable<Waiter, Job>) -> Vec<Reply<Waiter>>) -> Vec<Reply<Waiter>> {
-        self.lane.state.lock().ledger.as_mut().map(change).unwrap_or_default()
+        self.lane.state.lock().ledger.fail(after, code)
     }
 }
 

@@ -11,6 +11,7 @@ mod backpressure;
 mod buffered;
 mod connect;
 mod dispatch;
+mod durable;
 mod http_rules;
 mod lifecycle;
 mod polling;

@@ -14,7 +14,9 @@ type Ledger = Durable<u32, u64>;
 const AFTER: Duration = Duration::from_millis(700);
 
 fn ledger() -> Ledger {
-    Durable::new(LedgerState::default())
+    let mut ledger = Durable::new();
+    assert_eq!(ledger.load(LedgerState::default()), []);
+    ledger
 }
 
 /// What an event says that is told from others by one number.
@@ -169,11 +171,31 @@ fn client_that_gives_up_what_failed_goes_on() {
 #[test]
 fn what_the_store_has_is_known() {
     let record = |id| Recorded { id, hash: hash(0), outcome: Outcome::Done, ack: ack("kept") };
-    let mut ledger = Ledger::new(LedgerState { lowest: 5, outcomes: vec![record(4), record(6)] });
+    let mut ledger = Ledger::new();
+    for id in [4, 6, 7] {
+        assert_eq!(receive(&mut ledger, id, 4, u32::try_from(id).unwrap()), [], "nothing is known yet");
+    }
+    let known = LedgerState { lowest: 5, outcomes: vec![record(4), record(6)] };
+    assert_eq!(ledger.load(known), [bare(4, Outcome::Stale), done(6, "kept")]);
     assert_eq!(receive(&mut ledger, 4, 4, 0), [bare(0, Outcome::Stale)]);
     assert_eq!(receive(&mut ledger, 6, 5, 1), [done(1, "kept")]);
     assert_eq!(receive(&mut ledger, 5, 5, 2), []);
     assert_eq!(run(&mut ledger), Some(5));
+    finish(&mut ledger, "");
+    assert_eq!(run(&mut ledger), Some(7));
+}
+
+#[test]
+fn commit_that_was_there_after_all_is_found_by_loading_again() {
+    let mut ledger = ledger();
+    receive(&mut ledger, 1, 1, 0);
+    run(&mut ledger);
+    let recorded = ledger.record(Outcome::Done, ack("there")).unwrap();
+    assert_eq!(ledger.fail(AFTER, &"storage_busy".into()), [retry(0, "storage_busy")]);
+    receive(&mut ledger, 1, 1, 1);
+    receive(&mut ledger, 2, 1, 2);
+    assert_eq!(ledger.load(LedgerState { lowest: 1, outcomes: vec![recorded] }), [done(1, "there")]);
+    assert_eq!(run(&mut ledger), Some(2));
 }
 
 #[test]
