@@ -50,11 +50,15 @@ impl Acks {
         if let Some(before) = awaited.sent {
             self.by_wire_id.remove(&before.id);
         }
-        let id = AckId(self.last_id % AckId::MAX);
-        self.last_id += 1;
+        let id = next(&mut self.last_id);
         awaited.sent = Some(Sent { id, at: now });
         self.by_wire_id.insert(id, message);
         Some(id)
+    }
+
+    /// An id for an event whose acknowledgement is awaited elsewhere.
+    pub(super) fn next_wire_id(&mut self) -> AckId {
+        next(&mut self.last_id)
     }
 
     /// Takes out what the server acknowledged.
@@ -112,6 +116,12 @@ impl Acks {
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
         self.deadlines.first().map(|(at, _)| (*at).max(self.held_until))
     }
+}
+
+fn next(last_id: &mut u64) -> AckId {
+    let id = AckId(*last_id % AckId::MAX);
+    *last_id += 1;
+    id
 }
 
 /// Received events that may be acknowledged.

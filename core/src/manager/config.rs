@@ -63,7 +63,13 @@ pub struct Config {
     pub rejoin_after_server_disconnect: bool,
     /// The offline queue.
     pub outbox: OutboxConfig,
-    /// How long an acknowledgement is awaited if the emit does not say, from the emit on. Default: 10 s.
+    /// The durable messages.
+    pub durable: DurableConfig,
+    /// Namespaces whose waiting messages go out before those of others, the highest number first. Default: none; those
+    /// not named have 0.
+    pub namespace_priority: Vec<(Namespace, i32)>,
+    /// How long an acknowledgement is awaited if the emit does not say, from the emit on; and after how long without an answer
+    /// a durable message is written again to a connection that lives. Default: 10 s.
     /// Bounds: 1 ms to 1 d.
     pub ack_timeout: Duration,
     /// What is accepted of the server's heartbeat settings.
@@ -111,6 +117,8 @@ impl Config {
             reconnect: ReconnectPolicy::default(),
             rejoin_after_server_disconnect: false,
             outbox: OutboxConfig::default(),
+            durable: DurableConfig::default(),
+            namespace_priority: Vec::new(),
             ack_timeout: Duration::from_secs(10),
             heartbeat: HeartbeatBounds::default(),
             probe: ProbeConfig::default(),
@@ -136,6 +144,7 @@ impl Config {
             (&mut self.verify_timeout, &MIN_TIMEOUT, &MINUTE),
             (&mut self.sleep_tolerance, &MIN_TIMEOUT, &HOUR),
             (&mut self.outbox.ttl, &MILLISECOND, &MAX_TTL),
+            (&mut self.durable.ttl, &MILLISECOND, &MAX_TTL),
             (&mut self.probe.interval, &MIN_PROBE_INTERVAL, &HOUR),
             (&mut self.probe.timeout, &MIN_TIMEOUT, &MINUTE),
         ] {
@@ -276,6 +285,26 @@ pub struct OutboxConfig {
 impl Default for OutboxConfig {
     fn default() -> Self {
         Self { max_messages: 1000, max_bytes: 16 << 20, ttl: DAY, overflow: Overflow::default() }
+    }
+}
+
+/// The durable messages: what is in the store, or on its way into it. All of them are in memory as well.
+///
+/// Messages that an earlier owner of the outbox left are taken over even where they are more than these caps; new ones
+/// are refused then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DurableConfig {
+    /// Default: 10,000 messages. More are refused with [`EmitError::QueueFull`](super::EmitError::QueueFull).
+    pub max_messages: usize,
+    /// Default: 64 MiB, counting names, arguments, attachments and a little for each message. More are refused likewise.
+    pub max_bytes: usize,
+    /// How long a message is tried if the emit does not say. Default: 24 h. Bounds: 1 ms to 30 d.
+    pub ttl: Duration,
+}
+
+impl Default for DurableConfig {
+    fn default() -> Self {
+        Self { max_messages: 10_000, max_bytes: 64 << 20, ttl: DAY }
     }
 }
 

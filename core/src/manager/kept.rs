@@ -30,6 +30,8 @@ pub(super) struct Kept {
     instance: ByteString,
     /// Namespaces have been left under this instance: their ids must not start anew.
     is_spent: bool,
+    /// The instance has named an outbox.
+    is_named: bool,
     lanes: SortedMap<Namespace, Lane>,
     len: usize,
     bytes: usize,
@@ -40,6 +42,8 @@ pub(super) struct Kept {
 struct Lane {
     /// Under which the namespace was asked for last.
     instance: ByteString,
+    /// Under which it was asked for in the session at hand.
+    asked: ByteString,
     /// Of the ledger in which the ids count.
     generation: Option<ByteString>,
     /// Whether the session at hand granted that ledger.
@@ -56,6 +60,7 @@ struct Lane {
 impl Lane {
     fn new(instance: ByteString) -> Self {
         Self {
+            asked: instance.clone(),
             instance,
             generation: None,
             is_granted: false,
@@ -93,7 +98,7 @@ impl Lane {
 
 impl Kept {
     pub(super) fn new(instance: ByteString) -> Self {
-        Self { instance, is_spent: false, lanes: SortedMap::new(), len: 0, bytes: 0 }
+        Self { instance, is_spent: false, is_named: false, lanes: SortedMap::new(), len: 0, bytes: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -106,12 +111,24 @@ impl Kept {
 
     /// The instance under which a namespace is asked for.
     pub(super) fn instance(&mut self, namespace: &Namespace, instances: &mut InstanceSource) -> ByteString {
-        if let Some(lane) = self.lanes.get(namespace) {
-            return lane.instance.clone();
+        if let Some(lane) = self.lanes.get_mut(namespace) {
+            lane.asked = lane.instance.clone();
+            return lane.asked.clone();
         }
         let instance = if self.is_spent { instances.next() } else { self.instance.clone() };
         self.lanes.insert(namespace.clone(), Lane::new(instance.clone()));
         instance
+    }
+
+    /// The user's instance as the name of an outbox, which has to be new: given once.
+    pub(super) fn take_name(&mut self) -> Option<ByteString> {
+        let is_new = !std::mem::replace(&mut self.is_named, true);
+        is_new.then(|| self.instance.clone())
+    }
+
+    /// The instance under which a namespace was asked for last.
+    pub(super) fn asked(&self, namespace: &Namespace) -> Option<&ByteString> {
+        self.lanes.get(namespace).map(|lane| &lane.asked)
     }
 
     /// The server's answer to CONNECT. Gives what it can't be asked for any more.
@@ -143,7 +160,7 @@ impl Kept {
         lane.is_granted = false;
         let unknown = Self::drained(lane, &mut self.len, &mut self.bytes);
         if !unknown.is_empty() {
-            *lane = Lane::new(instances.next());
+            *lane = Lane { asked: lane.asked.clone(), ..Lane::new(instances.next()) };
         }
         unknown
     }

@@ -4,6 +4,7 @@ mod acks;
 mod backoff;
 mod command;
 mod config;
+mod durable;
 mod error;
 mod event;
 mod grade;
@@ -27,7 +28,7 @@ pub use command::{
     Cancelled, Command, Credentials, Delivery, Emit, EmitOutcome, Emitted, JoinProgress, Receipt, Token, TokenFailure,
 };
 pub use config::{
-    AuthFields, Config, HeartbeatBounds, Limits, OutboxConfig, Overflow, ProbeConfig, QualityThresholds,
+    AuthFields, Config, DurableConfig, HeartbeatBounds, Limits, OutboxConfig, Overflow, ProbeConfig, QualityThresholds,
     ReconnectPolicy,
 };
 pub use error::{

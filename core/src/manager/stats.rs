@@ -24,6 +24,10 @@ pub struct Stats {
     pub kept_messages: usize,
     /// Their size in bytes, which counts against [`OutboxConfig::max_bytes`](super::OutboxConfig::max_bytes).
     pub kept_bytes: usize,
+    /// Durable messages that have not ended, or whose end is not in the store yet.
+    pub durable_messages: usize,
+    /// The size in bytes of those that have not ended.
+    pub durable_bytes: usize,
     /// Acknowledgements that are awaited.
     pub pending_acks: usize,
     /// Received events that may still be acknowledged.
@@ -99,6 +103,12 @@ counters! {
     messages_dropped,
     /// Messages of which nobody knows whether the server has them.
     messages_unknown,
+    /// Durable messages that were accepted.
+    durable_accepted,
+    /// Durable messages that the server has for good.
+    durable_acked,
+    /// Times that the store could not do what it was asked for.
+    store_failures,
     /// Acknowledgements that came in time.
     acks_received,
     /// Acknowledgements that did not come in time.

@@ -167,6 +167,7 @@ impl Manager {
             }
             self.kept = Kept::new(self.instances.next());
             self.sessions.clear();
+            self.durable_user_changed();
             self.user = Some(User {
                 id,
                 credentials,

@@ -7,9 +7,11 @@ use super::Manager;
 use crate::{
     engineio,
     manager::{
+        durable::{Effect, Step},
         event::{Continuity, Event},
         namespaces::Membership,
         resume::{Held, Incoming, Resumed, Rules, Verdict},
+        store::StoreChange,
         timers::Timer,
         wire::ConnectAnswer,
     },
@@ -40,13 +42,14 @@ impl Manager {
             link.forget_left(namespace);
         }
         self.tell(Event::Joined { namespace: namespace.detach(), sid, continuity });
+        // Before what follows can say what the server has of it.
+        self.kept_joined(namespace);
         for incoming in early {
             // One of them may end the connection.
             if self.namespaces.is_joined(namespace) {
                 self.on_event(namespace, incoming);
             }
         }
-        self.kept_joined(namespace);
     }
 
     /// An event came for a namespace that is not joined.
@@ -117,7 +120,12 @@ impl Manager {
     }
 
     /// Has the store keep a position that was reported, for the next process.
-    fn store_position(&mut self, _namespace: &Namespace, _position: Position) {}
+    fn store_position(&mut self, namespace: &Namespace, position: Position) {
+        if self.commits.is_open() {
+            let changes = vec![StoreChange::Position { namespace: namespace.clone(), position }];
+            self.commits.push(Step { changes, effect: Effect::Position(namespace.clone()) });
+        }
+    }
 
     /// The session of a namespace is over. The next one is told as a gap, unless the application wanted it so.
     pub(super) fn end_session(&mut self, namespace: &Namespace, by_application: bool) {

@@ -25,6 +25,7 @@ impl Manager {
         let grant = self.namespaces.grant(namespace);
         let unknown = self.kept.joined(namespace, grant, &mut self.instances);
         self.drop_unknown(unknown);
+        self.durable_joined(namespace);
     }
 
     /// Says of messages, and of their acknowledgements, that nobody knows.
@@ -45,6 +46,7 @@ impl Manager {
 
     /// A session is over, or all are: what was sent and is not kept gets no acknowledgement.
     pub(super) fn end_sent_acks(&mut self, namespace: Option<&Namespace>) {
+        self.durable.left(namespace);
         let Self { acks, kept, .. } = self;
         for message in Acks::take_sent(acks, namespace, |message| kept.contains(message)) {
             self.tell(Event::AckResolved { message, result: Err(AckError::Disconnected) });
@@ -84,7 +86,8 @@ impl Manager {
             Some(marker) => marker.encode().into(),
             None => self.guard(&waiting.namespace, &waiting.payload),
         };
-        if let Err(error) = self.write_event(message, &waiting.namespace, &waiting.event, &waiting.payload, &tail) {
+        let id = self.acks.mark_sent(message, self.now);
+        if let Err(error) = self.write_event(id, &waiting.namespace, &waiting.event, &waiting.payload, &tail) {
             return Err((Box::new(waiting), error));
         }
         if marker.is_some() {
@@ -97,7 +100,8 @@ impl Manager {
     pub(super) fn rewrite(&mut self, namespace: &Namespace) {
         let Some((message, waiting, marker)) = self.kept.rewrite(namespace) else { return };
         let (event, payload, marker) = (waiting.event.clone(), waiting.payload.clone(), marker.encode());
-        if self.write_event(message, namespace, &event, &payload, &marker).is_ok() {
+        let id = self.acks.mark_sent(message, self.now);
+        if self.write_event(id, namespace, &event, &payload, &marker).is_ok() {
             self.counters.events_repeated += 1;
         } else {
             // The ledger takes no id after this one.

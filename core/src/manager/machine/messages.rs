@@ -1,5 +1,7 @@
 //! Events and acknowledgements, both ways.
 
+use std::cmp::Reverse;
+
 use bytestring::ByteString;
 
 use super::Manager;
@@ -41,13 +43,16 @@ impl Manager {
         if delivery == Delivery::Durable && !self.config.has_store {
             return Err(EmitError::NoDurableStore);
         }
-        if ack.is_some() && self.acks.len() >= self.config.limits.pending_acks {
+        if ack.is_some() && delivery != Delivery::Durable && self.acks.len() >= self.config.limits.pending_acks {
             return Err(EmitError::TooManyPendingAcks);
         }
         self.namespaces.want(&namespace).map_err(|_| JoinError::TooManyNamespaces)?;
         self.join_now(&namespace);
 
         let message = MessageId::from_u64(self.ids.messages.next());
+        if delivery == Delivery::Durable {
+            return self.emit_durable(message, namespace, event, payload, ttl);
+        }
         let ttl = ttl.unwrap_or(self.config.outbox.ttl).clamp(MILLISECOND, MAX_TTL);
         let waiting = Waiting { namespace, event, payload, expires_at: self.now + ttl, awaits_ack: ack.is_some() };
         let namespace = &waiting.namespace;
@@ -70,7 +75,8 @@ impl Manager {
             let written = match delivery {
                 Delivery::Volatile => {
                     let tail = self.guard(namespace, &waiting.payload);
-                    self.write_event(message, namespace, &waiting.event, &waiting.payload, &tail)
+                    let id = self.acks.mark_sent(message, self.now);
+                    self.write_event(id, namespace, &waiting.event, &waiting.payload, &tail)
                 }
                 _ => self.write_buffered(message, waiting).map_err(|(_, error)| error),
             };
@@ -111,6 +117,9 @@ impl Manager {
         if let Some(waiting) = self.outbox.remove(message) {
             self.drop_message(message, &waiting, DropReason::Cancelled);
             return Ok(Cancelled::Unsent);
+        }
+        if let Some(cancelled) = self.cancel_durable(message) {
+            return Ok(cancelled);
         }
         self.acks.remove(message).ok_or(CancelError::Unknown)?;
         self.kept.stop_waiting(message);
@@ -155,7 +164,8 @@ impl Manager {
         self.dispatched(namespace);
     }
 
-    pub(super) fn on_ack(&mut self, namespace: &Namespace, id: AckId, payload: Payload) {
+    pub(super) fn on_ack(&mut self, namespace: &Namespace, id: AckId, payload: Payload, last: Option<ByteString>) {
+        let Some(payload) = self.on_durable_ack(namespace, id, payload, last) else { return };
         let Some((message, awaited)) = self.acks.acknowledge(namespace, id) else {
             self.counters.acks_unknown += 1;
             return;
@@ -175,13 +185,15 @@ impl Manager {
     /// Writes what is kept from before and what waits, oldest first, as far as transport and windows take it.
     pub(super) fn flush(&mut self) {
         self.expire_queued();
+        self.flush_durable();
         while self.can_write() {
             let is_joined = |namespace: &Namespace| self.namespaces.is_joined(namespace);
             let again = self.kept.unwritten().filter(|(namespace, _)| is_joined(namespace));
             let first =
                 self.outbox.heads().filter(|(namespace, _)| is_joined(namespace) && self.kept.may_be_ready(namespace));
             let first = first.map(|(namespace, message)| (message, namespace, false));
-            let next = again.map(|(namespace, message)| (message, namespace, true)).chain(first).min();
+            let waiting = again.map(|(namespace, message)| (message, namespace, true)).chain(first);
+            let next = waiting.min_by_key(|(message, namespace, _)| (Reverse(self.priority(namespace)), *message));
             let Some((message, namespace, is_again)) = next else { return };
             if is_again {
                 let namespace = namespace.clone();
@@ -197,6 +209,11 @@ impl Manager {
                 self.drop_message(message, &waiting, DropReason::TooLarge);
             }
         }
+    }
+
+    pub(super) fn priority(&self, namespace: &Namespace) -> i32 {
+        let named = self.config.namespace_priority.iter().find(|(name, _)| name == namespace);
+        named.map_or(0, |(_, priority)| *priority)
     }
 
     pub(super) fn expire_queued(&mut self) {
@@ -244,13 +261,12 @@ impl Manager {
     /// acknowledgement if this fails.
     pub(super) fn write_event(
         &mut self,
-        message: MessageId,
+        id: Option<AckId>,
         namespace: &Namespace,
         event: &str,
         payload: &Payload,
         more: &str,
     ) -> Result<(), TooLarge> {
-        let id = self.acks.mark_sent(message, self.now);
         let mut text = String::from(engineio::Packet::MESSAGE_PREFIX);
         encode_event_with_into(&mut text, namespace, id, event, payload, more);
         let tail = match payload.host() {

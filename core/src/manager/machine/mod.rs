@@ -2,6 +2,8 @@
 
 mod connection;
 mod downlink;
+mod durable;
+mod durable_wire;
 mod kept;
 mod membership;
 mod messages;
@@ -17,8 +19,9 @@ use bytestring::ByteString;
 use super::{
     acks::{Acks, Replies},
     backoff::Backoff,
-    command::{Cancelled, Command, Credentials, Emit, Emitted, JoinProgress, Receipt, Token, TokenFailure},
+    command::{Cancelled, Command, Credentials, Delivery, Emit, Emitted, JoinProgress, Receipt, Token, TokenFailure},
     config::Config,
+    durable::{Commits, Durable},
     error::{
         CancelError, CommandError, ConnectCallError, EmitError, JoinError, LeaveError, ReplyError, TokenRequestError,
     },
@@ -33,7 +36,7 @@ use super::{
     resume::Sessions,
     stats::{Counters, Stats},
     status::{ConnectionStatus, DisconnectReason, Quality},
-    store::{StoreAnswer, StoreEvent},
+    store::StoreEvent,
     timers::Timers,
 };
 use crate::{
@@ -105,6 +108,8 @@ pub struct Manager {
     sessions: Sessions,
     outbox: Outbox,
     kept: Kept,
+    durable: Durable,
+    commits: Commits,
     acks: Acks,
     replies: Replies,
     tickets: SortedMap<ConnectTicket, Timestamp>,
@@ -164,11 +169,13 @@ struct Ids {
     tickets: IdSource,
     tokens: IdSource,
     replies: IdSource,
+    stores: IdSource,
     probes: IdSource,
 }
 
-/// A message that waits in the offline queue.
+/// A message that waits in the offline queue, or a durable one that has not ended.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct QueuedMessage<'a> {
     /// Names the emit.
     pub message: MessageId,
@@ -178,7 +185,14 @@ pub struct QueuedMessage<'a> {
     pub event: &'a ByteString,
     /// Its arguments.
     pub payload: &'a Payload,
-    /// What it counts against [`OutboxConfig::max_bytes`](super::OutboxConfig::max_bytes).
+    /// Buffered or durable.
+    pub delivery: Delivery,
+    /// Whether it is accepted: a durable one that is not waits for the store.
+    pub is_accepted: bool,
+    /// Whether a connection may have got it.
+    pub is_sent: bool,
+    /// What it counts against [`OutboxConfig::max_bytes`](super::OutboxConfig::max_bytes) or
+    /// [`DurableConfig::max_bytes`](super::DurableConfig::max_bytes).
     pub bytes: usize,
     /// When it is dropped.
     pub expires_at: Timestamp,
@@ -200,6 +214,8 @@ impl Manager {
             sessions: Sessions::new(config.limits.namespaces),
             outbox: Outbox::new(config.outbox.clone()),
             kept: Kept::new(instances.next()),
+            durable: Durable::new(config.durable.clone()),
+            commits: Commits::new(),
             acks: Acks::default(),
             replies: Replies::default(),
             tickets: SortedMap::new(),
@@ -259,17 +275,33 @@ impl Manager {
         self.namespaces.is_joined(namespace)
     }
 
-    /// The messages in the offline queue, oldest first.
+    /// The messages in the offline queue, oldest first, and then the durable ones, oldest first.
     pub fn queue(&self) -> impl Iterator<Item = QueuedMessage<'_>> {
-        self.outbox.iter().map(|(message, waiting)| QueuedMessage {
+        let durable = self.durable.iter().map(|(message, entry)| QueuedMessage {
+            message,
+            namespace: &entry.key.namespace,
+            event: &entry.event,
+            payload: &entry.payload,
+            delivery: Delivery::Durable,
+            is_accepted: entry.is_accepted(),
+            is_sent: entry.is_written,
+            bytes: entry.bytes(),
+            expires_at: entry.expires_at,
+            awaits_ack: true,
+        });
+        let waiting = self.outbox.iter().map(|(message, waiting)| QueuedMessage {
             message,
             namespace: &waiting.namespace,
             event: &waiting.event,
             payload: &waiting.payload,
+            delivery: Delivery::Buffered,
+            is_accepted: true,
+            is_sent: false,
             bytes: waiting.bytes(),
             expires_at: waiting.expires_at,
             awaits_ack: waiting.awaits_ack,
-        })
+        });
+        waiting.chain(durable)
     }
 
     /// All figures.
@@ -284,6 +316,8 @@ impl Manager {
             queued_bytes: self.outbox.bytes(),
             kept_messages: self.kept.len(),
             kept_bytes: self.kept.bytes(),
+            durable_messages: self.durable.len(),
+            durable_bytes: self.durable.bytes(),
             pending_acks: self.acks.len(),
             pending_replies: self.replies.len(),
             remembered_events: self.sessions.remembered(),
@@ -391,6 +425,8 @@ impl Manager {
             self.namespaces.next_due(),
             self.acks.next_deadline(),
             self.outbox.next_expiry(),
+            self.durable.next_due(),
+            self.commits.next_due(),
         ]
         .into_iter()
         .flatten()
@@ -467,6 +503,10 @@ impl Manager {
     /// manager stops meanwhile. Elsewhere what has been sent is never sent again: a connection lost after
     /// that ends the wait as disconnected.
     ///
+    /// A durable event is [`Pending`](super::EmitOutcome::Pending), and how far it is comes as
+    /// [`Event::Delivery`](super::Event::Delivery). Nothing of it is sent before it is in the store. It outlives the process,
+    /// `disconnect`, and the leaving of its namespace; each of them goes out when the namespace is joined as the same user.
+    ///
     /// Events to a namespace that the server refused or ended wait in the queue as well: `join` asks the server again.
     ///
     /// # Errors
@@ -489,7 +529,8 @@ impl Manager {
         result
     }
 
-    /// Takes a message out of the offline queue, or ends the wait for its acknowledgement.
+    /// Takes a message out of the offline queue, or ends the wait for its acknowledgement. A durable one is not sent any
+    /// more; its end is told when the store has forgotten it.
     ///
     /// # Errors
     /// If there is neither.
@@ -562,12 +603,6 @@ impl Manager {
     }
 
     // What all concerns share.
-
-    fn on_store(&mut self, event: StoreEvent) {
-        if let StoreEvent::Answer { result: Ok(StoreAnswer::Opened(outbox)), .. } = event {
-            self.sessions.restore(outbox.positions);
-        }
-    }
 
     fn link(&self) -> Option<&Link> {
         match &self.state {

@@ -34,12 +34,13 @@ impl Manager {
         }
     }
 
-    /// Ends an input: a transport that takes nothing is given up.
+    /// Ends an input: a transport that takes nothing is given up, and the store gets the changes that have gathered.
     pub(super) fn settle(&mut self) {
         let limit = self.config.limits.unsent_hard_bytes;
         if self.link().is_some_and(|link| link.unsent_bytes() > limit) {
             self.connection_ended(DisconnectReason::SlowTransport, None, Transport::Open);
         }
+        self.ask_store();
     }
 
     pub(super) fn on_timeout(&mut self) {
@@ -52,6 +53,7 @@ impl Manager {
         }
         self.expire_acks();
         self.expire_queued();
+        self.durable_due();
     }
 
     fn on_timer(&mut self, timer: Timer) {
@@ -99,6 +101,7 @@ impl Manager {
         }
         self.namespaces.defer(until);
         self.acks.hold(until);
+        self.durable.hold(until);
         if self.timers.is_set(Timer::Stable) {
             self.timers.set(Timer::Stable, self.now + self.config.reconnect.stable_after);
         }

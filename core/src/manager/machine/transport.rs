@@ -159,7 +159,7 @@ impl Manager {
             Packet::Event { namespace, id, name, payload } => {
                 self.on_event(&namespace, Incoming { id, event: name, payload, last, unique });
             }
-            Packet::Ack { namespace, id, payload } => self.on_ack(&namespace, id, payload),
+            Packet::Ack { namespace, id, payload } => self.on_ack(&namespace, id, payload, last),
         }
     }
 

@@ -2,6 +2,8 @@
 
 mod connect;
 mod downlink;
+mod durable;
+mod durable_restart;
 mod host;
 mod hostile;
 mod lifecycle;

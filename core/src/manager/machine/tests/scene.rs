@@ -1,13 +1,18 @@
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 use crate::{
     engineio::Frame,
     manager::{
-        Command, CommandError, Config, ConnectionId, ConnectionStatus, Continuity, Credentials, Emit, Event, Manager,
-        Output, Receipt, ReplyId, Token, TokenFailure, TokenRequest, TransportEvent, TransportFailure,
-        TransportFailureKind,
+        Command, CommandError, Config, ConnectionId, ConnectionStatus, Continuity, Credentials, DeliveryStatus, Emit,
+        Event, Manager, MessageKey, OpenedOutbox, Output, Receipt, ReplyId, StoreAnswer, StoreChange, StoreError,
+        StoreErrorKind, StoreEvent, StoreOperation, StoreRequest, StoredMessage, Token, TokenFailure, TokenRequest,
+        TransportEvent, TransportFailure, TransportFailureKind,
     },
     socketio::{HostArgs, Namespace, Payload},
     time::Timestamp,
@@ -27,8 +32,82 @@ pub(super) struct Scene {
     pub(super) nonce: Option<u64>,
     /// Whether the transport takes no frames.
     pub(super) is_stalled: bool,
+    pub(super) store: FakeStore,
     can_ping: bool,
     journal: Vec<String>,
+}
+
+/// A store in memory. What a process has not committed is lost with it.
+#[derive(Default)]
+pub(super) struct FakeStore {
+    /// What is in the outbox.
+    pub(super) disk: BTreeMap<MessageKey, StoredMessage>,
+    /// Requests that are not answered.
+    pub(super) requests: VecDeque<StoreRequest>,
+    /// Whether requests are answered at once.
+    pub(super) is_prompt: bool,
+    /// Named A, B, … in the journal.
+    instances: Vec<ByteString>,
+}
+
+impl FakeStore {
+    fn name(&mut self, instance: &ByteString) -> char {
+        let index = self.instances.iter().position(|other| other == instance).unwrap_or_else(|| {
+            self.instances.push(instance.clone());
+            self.instances.len() - 1
+        });
+        char::from(b'A' + u8::try_from(index).unwrap())
+    }
+
+    fn key(&mut self, key: &MessageKey) -> String {
+        format!("{}{}{}", key.namespace, self.name(&key.instance), key.id)
+    }
+
+    fn describe(&mut self, operation: &StoreOperation) -> String {
+        match operation {
+            StoreOperation::Open { user_id, instance } => format!("open for {user_id} as {}", self.name(instance)),
+            StoreOperation::Close => "close".to_owned(),
+            StoreOperation::Commit { changes } => {
+                let changes: Vec<_> = changes
+                    .iter()
+                    .map(|change| match change {
+                        StoreChange::Put(message) => format!("put {}", self.key(&message.key)),
+                        StoreChange::Sent { key, generation } => {
+                            format!("sent {} to {}", self.key(key), generation.as_deref().unwrap_or("none"))
+                        }
+                        StoreChange::Remove { key } => format!("remove {}", self.key(key)),
+                        StoreChange::Position { namespace, position } => format!("position {namespace} {position}"),
+                    })
+                    .collect();
+                changes.join(", ")
+            }
+        }
+    }
+
+    /// Does what is asked for, and answers.
+    fn carry_out(&mut self, request: StoreRequest) -> StoreEvent {
+        let answer = match request.operation {
+            StoreOperation::Open { .. } => {
+                let messages = self.disk.values().cloned().collect();
+                StoreAnswer::Opened(OpenedOutbox { messages, ..OpenedOutbox::default() })
+            }
+            StoreOperation::Commit { changes } => {
+                for change in changes {
+                    match change {
+                        StoreChange::Put(message) => drop(self.disk.insert(message.key.clone(), message)),
+                        StoreChange::Sent { key, generation } => {
+                            self.disk.get_mut(&key).expect("what is sent is stored").sent = Some(generation);
+                        }
+                        StoreChange::Remove { key } => drop(self.disk.remove(&key)),
+                        StoreChange::Position { .. } => {}
+                    }
+                }
+                StoreAnswer::Committed
+            }
+            StoreOperation::Close => StoreAnswer::Committed,
+        };
+        StoreEvent::Answer { ticket: request.ticket, result: Ok(answer) }
+    }
 }
 
 impl Scene {
@@ -50,6 +129,7 @@ impl Scene {
             reply: None,
             nonce: None,
             is_stalled: false,
+            store: FakeStore::default(),
             can_ping: false,
             journal: Vec::new(),
         }
@@ -61,6 +141,47 @@ impl Scene {
             config.negotiate = true;
             change(config);
         })
+    }
+
+    /// Asks for what a server may grant, and has a store, which answers when [`commit`](Self::commit) says so.
+    pub(super) fn storing(change: impl FnOnce(&mut Config)) -> Self {
+        Self::negotiating(|config| {
+            config.has_store = true;
+            change(config);
+        })
+    }
+
+    /// The process is killed: another one begins with what was committed.
+    pub(super) fn killed(self) -> Self {
+        let mut next = Self::storing(|config| *config = self.manager.config().clone());
+        next.store.disk = self.store.disk;
+        next.store.instances = self.store.instances;
+        next.manager = Manager::new(next.manager.config().clone(), 2);
+        next.now = self.now;
+        next
+    }
+
+    /// The store does the oldest of what it was asked for.
+    pub(super) fn commit(&mut self) {
+        let request = self.store.requests.pop_front().expect("the store was asked for something");
+        let event = self.store.carry_out(request);
+        self.manager.handle_store(self.now, event);
+        self.drain();
+    }
+
+    /// The store can't do the oldest of what it was asked for.
+    pub(super) fn commit_fails(&mut self, kind: StoreErrorKind) {
+        let ticket = self.store.requests.pop_front().expect("the store was asked for something").ticket;
+        let result = Err(StoreError::new(kind, "test"));
+        self.manager.handle_store(self.now, StoreEvent::Answer { ticket, result });
+        self.drain();
+    }
+
+    /// An owner is gone, and the store has taken over what it left.
+    pub(super) fn adopt(&mut self, messages: Vec<StoredMessage>) {
+        self.store.disk.extend(messages.iter().map(|message| (message.key.clone(), message.clone())));
+        self.manager.handle_store(self.now, StoreEvent::Adopted { messages });
+        self.drain();
     }
 
     /// The driver can send WebSocket pings.
@@ -145,6 +266,12 @@ impl Scene {
     pub(super) fn receive_host(&mut self, head: &'static str, args: &'static str) {
         let args = HostArgs::new(args, args.len());
         self.transport(TransportEvent::HostFrame { head: head.into(), args, last: None, unique: None });
+    }
+
+    /// As [`receive_host`](Self::receive_host), with the text of the last argument.
+    pub(super) fn receive_host_with(&mut self, head: &'static str, args: &'static str, last: &'static str) {
+        let args = HostArgs::new(args, args.len());
+        self.transport(TransportEvent::HostFrame { head: head.into(), args, last: Some(last.into()), unique: None });
     }
 
     pub(super) fn open(&mut self) {
@@ -238,6 +365,12 @@ impl Scene {
         while let Some(output) = self.manager.poll_output() {
             transmitted += usize::from(matches!(output, Output::Transmit { .. }));
             self.note(output);
+            if self.store.is_prompt
+                && let Some(request) = self.store.requests.pop_front()
+            {
+                let event = self.store.carry_out(request);
+                self.manager.handle_store(self.now, event);
+            }
             if self.is_stalled {
                 continue;
             }
@@ -268,7 +401,11 @@ impl Scene {
                 self.token_request = Some(request);
                 format!("token? {reason:?}")
             }
-            Output::Store(request) => format!("store {:?}", request.operation),
+            Output::Store(request) => {
+                let line = format!("store {}", self.store.describe(&request.operation));
+                self.store.requests.push_back(request);
+                line
+            }
             Output::Event(event) => match self.describe(event) {
                 Some(line) => line,
                 None => return,
@@ -310,8 +447,22 @@ impl Scene {
             }
             Event::AckResolved { message, result: Err(error) } => format!("no ack of {message}: {error}"),
             Event::MessageDropped(dropped) => format!("dropped {}: {}", dropped.message, dropped.reason),
-            Event::Delivery { message, status } => format!("message {message} {status:?}"),
-            Event::Restored { messages, unreadable } => format!("restored {messages:?}, {unreadable} unreadable"),
+            Event::Delivery { message, status: DeliveryStatus::Acked(payload) } => {
+                format!("message {message} acked [{}]", shown(&payload))
+            }
+            Event::Delivery { message, status: DeliveryStatus::Rejected { code, payload } } => {
+                format!("message {message} rejected {code} [{}]", shown(&payload))
+            }
+            Event::Delivery { message, status } => match status {
+                DeliveryStatus::Expired { sent } | DeliveryStatus::Cancelled { sent } => {
+                    format!("message {message} {}, sent: {sent}", status.as_str())
+                }
+                _ => format!("message {message} {}", status.as_str()),
+            },
+            Event::Restored { messages, unreadable } => {
+                let messages: Vec<_> = messages.iter().map(ToString::to_string).collect();
+                format!("restored {}, {unreadable} unreadable", messages.join(" "))
+            }
             Event::StoreFailed(error) => format!("store failed: {error}"),
         })
     }
