@@ -1,6 +1,6 @@
 // A stock Socket.IO server whose behaviour the tests know.
 //
-//   node server.mjs [--port N] [--ping-interval MS] [--ping-timeout MS] [--max-payload BYTES]
+//   node server.mjs [--port N] [--ping-interval MS] [--ping-timeout MS] [--max-payload BYTES] [--recovery]
 //
 // Every line it prints is one JSON object: {"type": "listening", "port"} first, then "connection",
 // "disconnect" and "volatile" notices. Every line it reads is a command: see `commands`.
@@ -18,6 +18,7 @@ const { values: flags } = parseArgs({
     "ping-interval": { type: "string", default: "25000" },
     "ping-timeout": { type: "string", default: "20000" },
     "max-payload": { type: "string", default: "4000000" },
+    recovery: { type: "boolean", default: false },
   },
 });
 
@@ -28,6 +29,7 @@ const io = new Server(http, {
   pingInterval: Number(flags["ping-interval"]),
   pingTimeout: Number(flags["ping-timeout"]),
   maxHttpBufferSize: Number(flags["max-payload"]),
+  ...(flags.recovery && { connectionStateRecovery: {} }),
 });
 
 /** What an argument is, so that a test can tell a Buffer from its JSON look-alike. */
@@ -113,6 +115,7 @@ http.on("connection", (socket) => {
 
 const commands = {
   emit: ({ ns, event, args }) => io.of(ns).emit(event, ...args),
+  "emit-binary": ({ ns, event, bytes }) => io.of(ns).emit(event, Buffer.from(bytes)),
   disconnect: ({ ns, close }) => io.of(ns).disconnectSockets(close),
   tokens: ({ tokens }) => (accepted = new Set(tokens)),
   // Cuts every TCP connection, with no word to anyone.

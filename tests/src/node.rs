@@ -119,11 +119,13 @@ pub struct NodeServerOptions {
     pub ping_timeout: u32,
     /// Bytes that one message may have; default 4 MB.
     pub max_payload: u32,
+    /// Whether sessions are recovered (connection state recovery).
+    pub recovers: bool,
 }
 
 impl Default for NodeServerOptions {
     fn default() -> Self {
-        Self { port: 0, ping_interval: 25_000, ping_timeout: 20_000, max_payload: 4_000_000 }
+        Self { port: 0, ping_interval: 25_000, ping_timeout: 20_000, max_payload: 4_000_000, recovers: false }
     }
 }
 
@@ -149,12 +151,15 @@ impl NodeServer {
     /// # Errors
     /// As [`NodeServer::start`].
     pub async fn start_with(options: NodeServerOptions) -> Result<Self, NodeError> {
-        let arguments = [
+        let mut arguments = vec![
             format!("--port={}", options.port),
             format!("--ping-interval={}", options.ping_interval),
             format!("--ping-timeout={}", options.ping_timeout),
             format!("--max-payload={}", options.max_payload),
         ];
+        if options.recovers {
+            arguments.push("--recovery".to_owned());
+        }
         let mut process = Process::start("server.mjs", &arguments)?;
         let Some(first) = process.next_line().await? else {
             return Err(process.ended().await);

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use nexus_core::{
     driver::{AckFailed, Client, ConnectFailed, Event, EventStream, Notice, StatusStream},
-    manager::{AckError, Config, ConnectError, ConnectionStatus, DisconnectReason, Emit, JoinFailure, LeaveReason},
+    manager::{
+        AckError, Config, ConnectError, ConnectionStatus, Continuity, DisconnectReason, Emit, JoinFailure, LeaveReason,
+    },
     socketio::{Namespace, Payload},
 };
 use nexus_tests::{NodeServer, NodeServerOptions, PATIENCE, within};
@@ -357,6 +359,71 @@ async fn heartbeats_keep_the_connection_and_pings_measure_it() -> Outcome {
     assert!(silent.is_err());
     let stats = client.stats().manager;
     assert_eq!((stats.status, stats.counters.attempts), (ConnectionStatus::Connected, 1));
+    client.close().await;
+    Ok(())
+}
+
+/// Cuts the connection of a client, has the server emit meanwhile, and gives how the joining after that went.
+async fn miss(server: &mut NodeServer, client: &Client, commands: Vec<Value>) -> Outcome<Continuity> {
+    let mut notices = client.notices();
+    server.command(json!({"do": "cut"})).await?;
+    let disconnect = server.notice("disconnect").await?;
+    assert_eq!(disconnect.get("reason"), Some(&json!("transport close")));
+    for command in commands {
+        server.command(command).await?;
+    }
+    loop {
+        if let Notice::Joined { continuity, .. } = within("a notice", notices.recv()).await?.ok_or("no more notices")? {
+            return Ok(continuity);
+        }
+    }
+}
+
+/// Away long enough for the server to emit something.
+fn patient(server: &NodeServer) -> Outcome<Client> {
+    let mut config = config(&server.url())?;
+    (config.reconnect.initial_delay, config.reconnect.max_delay) = (Duration::from_secs(1), Duration::from_secs(1));
+    config.reconnect.jitter = 0.0;
+    Ok(Client::new(config)?)
+}
+
+#[tokio::test]
+async fn a_session_is_recovered_with_what_it_missed() -> Outcome {
+    let options = NodeServerOptions { recovers: true, ..NodeServerOptions::default() };
+    let mut server = NodeServer::start_with(options).await?;
+    let client = patient(&server)?;
+    let mut news = client.events("realtime", "news")?;
+    within("connect", client.connect("ada", "good")).await??;
+    let emit = |args: Value| json!({"do": "emit", "ns": "/realtime", "event": "news", "args": args});
+    let binary = json!({"do": "emit-binary", "ns": "/realtime", "event": "news", "bytes": [1, 2]});
+
+    // Before any event came there is no offset, and stock servers recover nothing without one.
+    server.command(emit(json!([1, "text"]))).await?;
+    assert_eq!(next(&mut news).await?.payload().raw_args(), r#"1,"text""#, "the offset is not the application's");
+
+    let continuity = miss(&mut server, &client, vec![emit(json!([2])), binary, emit(json!([]))]).await?;
+    assert_eq!(continuity, Continuity::Recovered);
+    assert_eq!(next(&mut news).await?.payload().raw_args(), "2");
+    let bytes = next(&mut news).await?;
+    assert_eq!((bytes.payload().len(), bytes.payload().binary(0)), (1, Some(Bytes::from_static(&[1, 2]))));
+    assert!(next(&mut news).await?.payload().is_empty());
+
+    let continuity = miss(&mut server, &client, vec![emit(json!([3]))]).await?;
+    assert_eq!(continuity, Continuity::Recovered, "again, from the last offset");
+    assert_eq!(next(&mut news).await?.payload().raw_args(), "3");
+    let counters = client.stats().manager.counters;
+    assert_eq!((counters.recovered, counters.gaps, counters.duplicates_dropped), (2, 0, 0));
+    client.close().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_server_does_not_recover_is_a_gap() -> Outcome {
+    let mut server = NodeServer::start().await?;
+    let client = patient(&server)?;
+    within("connect", client.connect("ada", "good")).await??;
+    let continuity = miss(&mut server, &client, Vec::new()).await?;
+    assert_eq!(continuity, Continuity::Gap { inbox_complete: false, lost: 0 });
     client.close().await;
     Ok(())
 }

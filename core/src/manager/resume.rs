@@ -394,3 +394,64 @@ impl Place {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::socketio::{Sid, delivery::Grant};
+
+    fn ns(index: usize) -> Namespace {
+        Namespace::try_new(&index.to_string()).unwrap()
+    }
+
+    fn position(u: u64) -> Position {
+        Position { generation: "g".into(), u }
+    }
+
+    fn answer(pid: &str) -> ConnectAnswer {
+        ConnectAnswer { sid: Sid::new("s"), pid: Some(pid.into()), grant: None }
+    }
+
+    #[test]
+    fn what_was_left_makes_room_and_what_is_wanted_stays() {
+        const LIMIT: usize = 3;
+        let mut wanted = Namespaces::new(ns(0), LIMIT);
+        let mut sessions = Sessions::new(LIMIT);
+        for index in 0..100 {
+            wanted.want(&ns(index)).unwrap();
+            sessions.asked(&ns(index), true, &wanted);
+            sessions.joined(&ns(index), &answer("p"));
+            if index > 0 {
+                wanted.remove(&ns(index));
+            }
+            assert!(sessions.entries.len() <= 2 * LIMIT, "{}", sessions.entries.len());
+        }
+        assert_eq!(sessions.asked(&ns(0), true, &wanted).pid, Some("p".into()));
+        assert_eq!(sessions.asked(&ns(99), true, &wanted).pid, Some("p".into()), "as far as there is room");
+        assert_eq!(sessions.asked(&ns(1), true, &wanted).pid, None);
+    }
+
+    #[test]
+    fn stored_positions_are_taken_over_as_far_as_there_is_room() {
+        let wanted = Namespaces::new(ns(0), 2);
+        let mut sessions = Sessions::new(2);
+        sessions.restore((0..100).map(|index| (ns(index), position(7))).collect());
+        assert_eq!(sessions.entries.len(), 4);
+        assert_eq!(sessions.asked(&ns(3), true, &wanted).position, Some(position(7)));
+        sessions.restore(vec![(ns(3), position(5))]);
+        assert_eq!(sessions.asked(&ns(3), true, &wanted).position, Some(position(7)), "this process knows better");
+        assert_eq!(sessions.asked(&ns(5), true, &wanted).position, None);
+    }
+
+    #[test]
+    fn what_a_former_process_missed_is_a_gap_as_well() {
+        let wanted = Namespaces::new(ns(0), 2);
+        let mut sessions = Sessions::new(2);
+        sessions.restore(vec![(ns(0), position(7))]);
+        sessions.asked(&ns(0), true, &wanted);
+        let grant = Grant { lost: 4, ..Grant::default() };
+        let resumed = sessions.joined(&ns(0), &ConnectAnswer { grant: Some(grant), ..answer("p") });
+        assert_eq!(resumed.continuity, Continuity::Gap { inbox_complete: false, lost: 4 });
+        assert!(sessions.report(&ns(0)).is_none(), "the server was told in CONNECT");
+    }
+}

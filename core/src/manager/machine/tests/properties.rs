@@ -75,7 +75,10 @@ fn frame() -> impl Strategy<Value = Frame> {
         "",
         r#"["e",1]"#,
         "[]",
+        r#"["e","e7.5.k-3"]"#,
         r#"{"sid":"x"}"#,
+        r#"{"sid":"x","pid":"p"}"#,
+        r#"{"sid":"x","pid":"p","nx":{"v":1}}"#,
         r#"{"message":"no"}"#,
         r#"{"message":"Invalid namespace"}"#,
         r#"{"message":"busy","data":{"retryAfterMs":50}}"#,
@@ -277,9 +280,19 @@ impl Model {
                 self.live = Some((connection, Phase::Shaken));
                 self.receive(HANDSHAKE);
             }
+            Some((_, Phase::Shaken)) if choice.is_multiple_of(23) && !self.joining.is_empty() => {
+                let namespace = &self.joining[choice % self.joining.len()];
+                self.receive(&format!(r#"42{namespace},["e","e7.{}"]"#, choice % 50));
+            }
             Some((_, Phase::Shaken)) if !self.joining.is_empty() => {
                 let namespace = self.joining.swap_remove(choice % self.joining.len());
-                let answer = if choice.is_multiple_of(7) { r#"44{},{"message":"no"}"# } else { r#"40{},{"sid":"x"}"# };
+                let answer = match choice % 7 {
+                    0 => r#"44{},{"message":"no"}"#,
+                    1..3 => r#"40{},{"sid":"x"}"#,
+                    3 => r#"40{},{"sid":"x","pid":"p"}"#,
+                    4 => r#"40{},{"sid":"x","pid":"q","nx":{"v":1,"t":2}}"#,
+                    _ => r#"40{},{"sid":"x","pid":"p","nx":{"v":1}}"#,
+                };
                 self.receive(&answer.replacen("{}", &namespace, 1));
             }
             Some((_, Phase::Shaken)) if choice.is_multiple_of(4) && !self.unacknowledged.is_empty() => {
@@ -291,7 +304,8 @@ impl Model {
                 if let Some(namespace) = joined {
                     let text = match choice % 5 {
                         0 => format!("41/{namespace},"),
-                        1 => format!(r#"42/{namespace},["e",1]"#),
+                        1 => format!(r#"42/{namespace},["e",1,"e7.{}"]"#, choice % 50),
+                        2 => format!(r#"42/{namespace},["e",1,"e7.{}.k-{}"]"#, choice % 50, choice % 70 + 1),
                         id => format!(r#"42/{namespace},{id}["e",1]"#),
                     };
                     self.receive(&text);
