@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
-use nexus_server::app::{App, Args, Secret, Settings, UserId, auth::Issuer};
+use nexus_server::{
+    app::{App, Args, Secret, Settings, UserId, auth::Issuer},
+    delivery::Offset,
+};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -166,7 +169,9 @@ impl TestClient {
     pub(crate) async fn event(&mut self) -> (String, Value) {
         let text = self.text().await;
         let json = text.strip_prefix(&format!("42{},", self.namespace)).unwrap_or_else(|| panic!("no event: {text}"));
-        serde_json::from_str(json).unwrap()
+        let (name, data, offset): (String, Value, String) = serde_json::from_str(json).unwrap();
+        assert!(Offset::parse(&offset).is_some(), "{text}");
+        (name, data)
     }
 
     /// The data of the next event, which has this name.

@@ -10,7 +10,7 @@ use std::{future::ready, sync::Arc};
 pub(super) use presence::Announcer;
 
 use super::{Settings, UserId, auth::Verifier, events::namespace};
-use crate::{ConnectError, ConnectRequest, Io, Namespace, Socket};
+use crate::{ConnectError, ConnectRequest, DeliveryConfig, Io, Namespace, Socket, delivery::RecoveryConfig};
 
 /// Puts all gateways on a server. Where everybody is told who is here, what tells them is returned.
 pub(super) fn install(io: &Io, verifier: &Arc<Verifier>, settings: &Settings) -> Option<Arc<Announcer>> {
@@ -25,10 +25,12 @@ pub(super) fn install(io: &Io, verifier: &Arc<Verifier>, settings: &Settings) ->
     hall.announcer
 }
 
-/// A namespace that lets in who has a token.
+/// A namespace that lets in who has a token, and lets them come back to what they missed.
 fn guarded(io: &Io, name: &str, verifier: &Arc<Verifier>) -> Namespace {
     let namespace = io.of(name);
     let verifier = Arc::clone(verifier);
+    namespace.recovery(RecoveryConfig::default());
+    namespace.delivery(DeliveryConfig::default());
     namespace.authorize(move |request| ready(admit(&verifier, &request)));
     namespace
 }
