@@ -6,6 +6,7 @@
 // server on the same port. Exit code 0 when every check held. What the server must do: see `server.rs`.
 
 import { createHash } from "node:crypto";
+import { EventEmitter } from "node:events";
 import { createInterface } from "node:readline";
 import { deepStrictEqual as equal, ok } from "node:assert/strict";
 import { io, Manager } from "socket.io-client";
@@ -42,6 +43,50 @@ async function happened(emitter, event) {
   } finally {
     clearTimeout(timer);
   }
+}
+/** A socket that connects only when it is told to, and notes what it is told. */
+async function follower() {
+  const socket = open("/recovering", { reconnection: false });
+  const told = new EventEmitter();
+  const seen = {
+    news: [],
+    lobby: [],
+    blobs: 0,
+    volatile: 0,
+    places: [],
+    check(last) {
+      const expected = Array.from({ length: last }, (_, index) => index + 1);
+      equal(this.news, expected);
+      equal(this.lobby, expected);
+      equal(this.blobs, last);
+      ok(this.places.every((place, index) => index === 0 || place > this.places[index - 1]), "places grow");
+    },
+    async until(last) {
+      while (this.blobs < last || this.lobby.length < last) await happened(told, "any");
+    },
+  };
+  const placed = (offset) => {
+    const [, place] = /^[\w-]{1,32}\.(\d+)$/.exec(offset);
+    seen.places.push(Number(place));
+  };
+  socket.on("news", (n, offset) => (seen.news.push(n), placed(offset)));
+  socket.on("blob", (bytes, offset) => (equal([...bytes], [0xa5, 0xa5, 0xa5]), seen.blobs++, placed(offset)));
+  socket.on("lobby", (n, text, offset) => (equal(text, "with a string behind"), seen.lobby.push(n), placed(offset)));
+  socket.on("elsewhere", () => ok(false, "it is in no such room"));
+  socket.on("cursor", (...args) => {
+    ok(/^[\w-]{1,32}\.\d+\.v$/.test(args.at(-1)), args.at(-1));
+    seen.volatile++;
+  });
+  socket.onAny(() => queueMicrotask(() => told.emit("any")));
+  await happened(socket, "connect");
+  return { socket, seen };
+}
+/** Loses the connection; where the transport allows it, without a word. */
+function lose(socket) {
+  const { engine } = socket.io;
+  const ws = engine.transport.ws;
+  if (ws?.terminate) ws.terminate();
+  else engine.close();
 }
 const ask = (socket, event, ...args) => socket.timeout(LIMIT).emitWithAck(event, ...args);
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
@@ -195,6 +240,72 @@ const scenarios = {
     equal((await closed)[0], "io server disconnect");
     socket.disconnect();
     other.disconnect();
+  },
+
+  // Connection state recovery: whatever was announced while the connection was lost comes once, in order.
+  async recovers() {
+    const teller = await connected("/recovering");
+    const { socket, seen } = await follower();
+    const { id } = socket;
+    ok(!socket.recovered);
+    equal(await ask(socket, "enter", "lobby"), true);
+    let last = 0;
+    const announce = async (count) => {
+      equal(await ask(teller, "announce", last + 1, last + count), true);
+      last += count;
+    };
+    // In the first round no event has come yet: the client sends its `pid` alone.
+    for (let round = 0; round < 4; round++) {
+      const lost = happened(socket, "disconnect");
+      lose(socket);
+      ok(["transport close", "transport error", "forced close"].includes((await lost)[0]));
+      await announce(20);
+      socket.connect();
+      await happened(socket, "connect");
+      ok(socket.recovered, `round ${round}`);
+      equal(socket.id, id);
+      seen.check(last); // the replay comes before
+      await announce(3);
+      await seen.until(last);
+      seen.check(last);
+    }
+    equal(await ask(socket, "identity").then((identity) => identity.id), id);
+    if (mode === "websocket") ok(seen.volatile > 0, "what is volatile came, and did no harm");
+    socket.disconnect();
+    teller.disconnect();
+  },
+
+  async recovers_not() {
+    const teller = await connected("/recovering");
+    const { socket } = await follower();
+    const again = async () => {
+      const { id } = socket;
+      socket.connect();
+      await happened(socket, "connect");
+      ok(!socket.recovered);
+      ok(socket.id !== id);
+    };
+    const loses = async () => {
+      const lost = happened(socket, "disconnect");
+      lose(socket);
+      await lost;
+    };
+    await loses();
+    socket._pid = "guessed";
+    await again();
+    const news = happened(socket, "news");
+    await ask(teller, "announce", 1, 1);
+    const [, offset] = await news;
+    await loses();
+    socket._lastOffset = offset.replace(/[^.]*/, "another");
+    await again();
+    await loses();
+    socket._lastOffset = "not an offset";
+    await again();
+    socket.disconnect(); // who leaves has nothing to come back to
+    await again();
+    socket.disconnect();
+    teller.disconnect();
   },
 
   async restart() {

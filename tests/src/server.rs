@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use nexus_server::{Bytes, Config, ConnectError, ConnectRequest, Event, Io, Payload, Socket};
+use nexus_server::{Bytes, Config, ConnectError, ConnectRequest, Event, Io, Payload, Socket, delivery::RecoveryConfig};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, runtime::Runtime};
@@ -87,6 +87,9 @@ fn register(io: &Io) {
     for name in ["/", "/messaging", "/notifications", "/a", "/b", "/c"] {
         io.of(name).on_connection(|socket| serve(&socket));
     }
+    let recovering = io.of("/recovering");
+    recovering.recovery(RecoveryConfig::default());
+    recovering.on_connection(|socket| serve(&socket));
     let realtime = io.of("/realtime");
     realtime.authorize(|request: ConnectRequest| async move { require_token(&request) });
     realtime.on_connection(|socket: Socket| {
@@ -175,9 +178,29 @@ fn serve(socket: &Socket) {
         let _gone = event.socket().to("lobby").emit_payload("said", event.payload());
         let _gone = event.ack(&json!({"delivered": true}));
     });
+    let socket_of = socket.clone();
+    socket.on("announce", move |event: Event| {
+        announce(&socket_of, &event);
+        async {}
+    });
     socket.on("silence", |_event| async {});
     socket.on("leave", |event: Event| async move { event.socket().disconnect(false) });
     socket.on("hang-up", |event: Event| async move { event.socket().disconnect(true) });
+}
+
+/// Tells the others `news`, numbered from the first argument to the second, and what is volatile; tells the lobby as well.
+fn announce(socket: &Socket, event: &Event) {
+    let (first, last) = event.args::<(u32, u32)>().unwrap_or_default();
+    let others = socket.broadcast();
+    for n in first..=last {
+        let _gone = others.emit("news", &n);
+        let _gone = others.emit_payload("blob", &Payload::from_bytes(Bytes::from(vec![0xa5; 3])));
+        let _gone = socket.to("lobby").emit_args("lobby", &(n, "with a string behind"));
+        let _gone = socket.to("elsewhere").emit("elsewhere", &n);
+        let _gone = others.clone().volatile().emit_args("cursor", &());
+        let _gone = others.clone().volatile().emit("cursor", "no offset");
+    }
+    let _gone = event.ack(&true);
 }
 
 /// Emits what the client asked for back to it, and reports its acknowledgement.

@@ -4,7 +4,7 @@ use nexus_tests::{NodeClient, NodeError, OurServer, Transports};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-const SCENARIOS: [&str; 12] = [
+const SCENARIOS: [&str; 14] = [
     "connect",
     "auth",
     "refused",
@@ -17,6 +17,8 @@ const SCENARIOS: [&str; 12] = [
     "pipelined",
     "at_once",
     "server_disconnects",
+    "recovers",
+    "recovers_not",
 ];
 
 async fn all_pass_over(transports: Transports) -> Outcome {
