@@ -39,6 +39,9 @@ use std::{
 
 use tokio::sync::oneshot;
 
+#[cfg(test)]
+pub(super) use self::tests::Scratch;
+
 use self::worker::Worker;
 use super::{clock::wall_clock_millis, lock};
 use crate::manager::{StoreAnswer, StoreError, StoreErrorKind, StoreEvent, StoreOperation, StoreRequest, StoreTicket};

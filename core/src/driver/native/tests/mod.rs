@@ -2,6 +2,8 @@
 
 mod connection;
 mod delivery;
+#[cfg(feature = "store")]
+mod durable;
 mod hostile;
 mod shutdown;
 mod tls;
