@@ -1,6 +1,9 @@
 use std::{fmt, sync::Arc};
 
-use nexus_core::socketio::{Payload, RESERVED_EVENTS, delivery::Position};
+use nexus_core::socketio::{
+    Payload, RESERVED_EVENTS,
+    delivery::{CONTROL_EVENT, Position},
+};
 use serde::Serialize;
 
 use super::{EmitError, Socket, SocketInner, members::Target, namespace::NamespaceInner, recovery::Manner};
@@ -79,8 +82,8 @@ impl Broadcast {
     /// # Errors
     /// When the name is reserved.
     pub fn emit_payload(&self, event: &str, payload: &Payload) -> Result<(), EmitError> {
-        check_name(event)?;
         let namespace = &*self.namespace;
+        check_name(event, namespace)?;
         let volatile = self.manner.volatile;
         let (members, message) = if namespace.recovers() {
             let draft = Message::draft(&namespace.name, event, payload);
@@ -140,8 +143,12 @@ impl Broadcast {
     }
 }
 
-pub(super) fn check_name(event: &str) -> Result<(), EmitError> {
-    if RESERVED_EVENTS.contains(&event) { Err(EmitError::ReservedName(event.to_owned())) } else { Ok(()) }
+pub(super) fn check_name(event: &str, namespace: &NamespaceInner) -> Result<(), EmitError> {
+    let is_control = event == CONTROL_EVENT && namespace.delivery.read().is_some();
+    if is_control || RESERVED_EVENTS.contains(&event) {
+        return Err(EmitError::ReservedName(event.to_owned()));
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Broadcast {

@@ -16,7 +16,8 @@ pub struct NotDurable;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EmitError {
-    /// The name is one that Socket.IO uses itself, such as `connect`.
+    /// The name is one that Socket.IO uses itself, such as `connect`; or `$nx` in a namespace with
+    /// [`delivery`](crate::Namespace::delivery).
     #[error("the event name {0:?} is reserved")]
     ReservedName(String),
     /// The arguments cannot be encoded.

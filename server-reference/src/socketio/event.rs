@@ -100,7 +100,12 @@ impl Event {
     }
 
     /// Whether the event is durable: it has its effects once, whatever happens to client, server and network. Its
-    /// acknowledgement leaves once all is committed.
+    /// acknowledgement leaves once all is committed. What it comes to is decided when all its handlers have returned:
+    /// without `ack`, [`reject`](Self::reject) or [`retry`](Self::retry) by then it is done, and acknowledged without
+    /// arguments. A handler that panics, and a middleware that refuses it, reject it.
+    ///
+    /// Its handlers may run after its socket has left, and run again if the server is killed, or storage fails, before all
+    /// is committed: only what they [`write`](Self::write) has its effect exactly once.
     #[must_use]
     pub fn is_durable(&self) -> bool {
         matches!(self.inner.delivery, Delivery::Durable(_))
@@ -140,7 +145,9 @@ impl Event {
                 return Ok(());
             }
             Delivery::Durable(draft) => {
-                draft.decide(Verdict::Done(payload));
+                if !draft.decide(Verdict::Done(payload)) {
+                    tracing::debug!(event = self.name(), "an acknowledgement came after another decision, or too late");
+                }
                 return Ok(());
             }
         }

@@ -372,7 +372,7 @@ impl Emitter {
     /// # Errors
     /// When the name is reserved or the socket is disconnected.
     pub fn emit_payload(&self, event: &str, payload: &Payload) -> Result<(), EmitError> {
-        check_name(event)?;
+        check_name(event, &self.inner.namespace)?;
         let name = &self.inner.namespace.name;
         if self.inner.pid.is_some() {
             return Ok(self.inner.send_placed(Message::draft(name, event, payload), &self.manner)?);
@@ -398,7 +398,7 @@ impl Emitter {
     /// # Errors
     /// As [`emit_with_ack`](Self::emit_with_ack).
     pub async fn emit_payload_with_ack(&self, event: &str, payload: &Payload) -> Result<Payload, AckError> {
-        check_name(event)?;
+        check_name(event, &self.inner.namespace)?;
         let mut awaited = self.inner.await_ack();
         let message = Message::from_event(&self.inner.namespace.name, Some(awaited.id), event, payload);
         self.inner.send(message, self.manner.volatile).map_err(EmitError::from)?;

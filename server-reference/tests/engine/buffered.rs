@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use nexus_server::{BadInputKind, Config, ConnectRequest, DeliveryConfig, Event, Io, Socket};
+use nexus_server::{BadInputKind, Config, ConnectRequest, DeliveryConfig, EmitError, Event, Io, Socket};
 use tokio::sync::Semaphore;
 
 use crate::support::{Client, Polling, start};
@@ -145,7 +145,7 @@ async fn polling_clients_are_told_as_well() {
     let server = Server::start(DeliveryConfig::default()).await;
     let client = Polling::open(server.address).await;
     assert_eq!(client.post(JOIN).await.body, "ok");
-    assert!(client.poll().await.body.contains("nx"));
+    assert!(client.poll().await.body.contains(r#""nx":"#));
     assert_eq!(client.post(&format!(r#"42["e",{}]"#, event(1, 1))).await.body, "ok");
     assert_eq!(client.poll().await.body, r#"42["$nx",{"b":1}]"#);
 }
@@ -178,6 +178,44 @@ async fn what_comes_again_after_a_reconnect_does_not_run_twice_and_gets_its_ackn
     assert_eq!(client.next_packet().await, r#"439["c"]"#);
     assert_eq!(server.seen(), [r#"e "a""#, r#"e "b""#, r#"e "c""#]);
     assert_eq!(server.io.metrics().events_repeated.value(), 2);
+}
+
+/// Four connections of one instance at the same time, as if the network had kept all it was ever given.
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_by_many_connections_run_once() {
+    const COUNT: usize = 500;
+    let server = Server::start(DeliveryConfig::default()).await;
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        clients.push(server.join(JOIN).await.1);
+    }
+    let all = clients.into_iter().map(|mut client| {
+        tokio::spawn(async move {
+            for id in 1..=COUNT {
+                client.send(&format!(r#"42["e",{id},{}]"#, event(u64::try_from(id).unwrap(), 1))).await;
+            }
+            while client.next_packet().await != format!(r#"42["$nx",{{"b":{COUNT}}}]"#) {}
+        })
+    });
+    for client in all.collect::<Vec<_>>() {
+        client.await.unwrap();
+    }
+    let mut seen = server.seen();
+    assert_eq!(seen.len(), COUNT);
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), COUNT);
+}
+
+#[tokio::test]
+async fn control_event_is_the_protocols_where_there_is_delivery() {
+    let server = Server::start(DeliveryConfig::default()).await;
+    let (_, _client) = server.join(JOIN).await;
+    let namespace = server.io.of("/");
+    let socket = namespace.fetch_sockets().remove(0);
+    assert!(matches!(namespace.emit("$nx", &1), Err(EmitError::ReservedName(name)) if name == "$nx"));
+    assert!(matches!(socket.emit("$nx", &1), Err(EmitError::ReservedName(_))));
+    server.io.of("other").emit("$nx", &1).unwrap();
 }
 
 #[tokio::test]

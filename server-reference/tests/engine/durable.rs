@@ -350,6 +350,34 @@ async fn repeat_joins_what_runs_and_what_waits() {
     assert_eq!(folder.effects().await, [r#""1""#, r#""2""#, r#""3""#], "handlers of a socket that left ran");
 }
 
+/// Four connections of one instance at the same time, as if the network had kept all it was ever given.
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_by_many_connections_run_once_and_in_order() {
+    const COUNT: u64 = 60;
+    let folder = Folder::new();
+    let server = Server::start(&folder).await;
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        clients.push(server.join().await);
+    }
+    let all = clients.into_iter().map(|mut client| {
+        tokio::spawn(async move {
+            for id in 1..=COUNT {
+                client.send(&event("add", id, 1)).await;
+            }
+            for id in 1..=COUNT {
+                assert_eq!(client.next_packet().await, done(id, &format!(r#""{id}","#)));
+            }
+        })
+    });
+    for client in all.collect::<Vec<_>>() {
+        client.await.unwrap();
+    }
+    let expected: Vec<String> = (1..=COUNT).map(|id| format!(r#""{id}""#)).collect();
+    assert_eq!(folder.effects().await, expected);
+    assert_eq!(server.ran().len(), expected.len());
+}
+
 #[tokio::test]
 async fn stale_and_reused_ids_are_told() {
     let folder = Folder::new();
