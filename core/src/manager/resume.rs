@@ -132,7 +132,9 @@ struct Session {
     position: Option<Position>,
     /// The last position that the server was told.
     reported: Option<Position>,
-    /// Events with a position since then.
+    /// The last position that the store was given.
+    stored: Option<Position>,
+    /// Events with a position since the last report.
     unreported: u32,
     /// What came before the answer to a CONNECT with a pid.
     early: Option<Early>,
@@ -278,7 +280,9 @@ impl Sessions {
     pub(super) fn restore(&mut self, positions: Vec<(Namespace, Position)>) {
         for (namespace, position) in positions {
             if self.entries.contains_key(&namespace) || self.entries.len() < self.limit {
-                self.entries.or_default(namespace).position.get_or_insert(position);
+                let session = self.entries.or_default(namespace);
+                session.position.get_or_insert_with(|| position.clone());
+                session.stored = Some(position);
             }
         }
     }
@@ -295,6 +299,17 @@ impl Sessions {
     pub(super) fn is_unreported(&self, namespace: &Namespace) -> Option<bool> {
         let session = self.entries.get(namespace).filter(|session| session.is_unreported())?;
         Some(session.unreported >= REPORT_EVENTS)
+    }
+
+    /// The positions that the store was not given, once each.
+    pub(super) fn unstored(&mut self) -> Vec<(Namespace, Position)> {
+        let changed = self.entries.iter_mut().filter(|(_, session)| session.position != session.stored);
+        changed
+            .filter_map(|(namespace, session)| {
+                session.stored.clone_from(&session.position);
+                Some((namespace.clone(), session.position.clone()?))
+            })
+            .collect()
     }
 
     /// The position to report now, if the server does not know it.

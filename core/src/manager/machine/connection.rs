@@ -435,6 +435,7 @@ impl Manager {
             self.timers.cancel(timer);
         }
         self.counters.discarded_before_connect += self.sessions.connection_ended() as u64;
+        self.store_positions();
         for namespace in self.namespaces.connection_ended() {
             self.tell(Event::Left { namespace, reason: LeaveReason::ConnectionLost });
         }

@@ -15,11 +15,7 @@ use crate::{
         timers::Timer,
         wire::ConnectAnswer,
     },
-    socketio::{
-        Namespace, Payload,
-        delivery::{CONTROL_EVENT, Position},
-        encode_event_into,
-    },
+    socketio::{Namespace, Payload, delivery::CONTROL_EVENT, encode_event_into},
 };
 
 /// A position is reported at most so often, unless many events have come.
@@ -69,7 +65,7 @@ impl Manager {
     /// breaks the protocol.
     pub(super) fn admit(&mut self, namespace: &Namespace, incoming: &mut Incoming) -> bool {
         let rules = Rules {
-            wall_clock: self.wall_millis(),
+            wall_clock: self.wall_clock_now(),
             deduplicate: self.config.deduplicate,
             remembered: self.config.limits.remembered_events,
         };
@@ -116,14 +112,17 @@ impl Manager {
         let mut text = String::from(engineio::Packet::MESSAGE_PREFIX);
         encode_event_into(&mut text, namespace, None, CONTROL_EVENT, &payload);
         self.transmit(engineio::Frame::from(text));
-        self.store_position(namespace, position);
+        self.store_positions();
     }
 
-    /// Has the store keep a position that was reported, for the next process.
-    fn store_position(&mut self, namespace: &Namespace, position: Position) {
-        if self.commits.is_open() {
-            let changes = vec![StoreChange::Position { namespace: namespace.clone(), position }];
-            self.commits.push(Step { changes, effect: Effect::Position(namespace.clone()) });
+    /// Has the store keep the positions for the next process: with each report, and when a connection ends.
+    pub(super) fn store_positions(&mut self) {
+        if !self.commits.is_open() {
+            return;
+        }
+        for (namespace, position) in self.sessions.unstored() {
+            let effect = Effect::Position(namespace.clone());
+            self.commits.push(Step { changes: vec![StoreChange::Position { namespace, position }], effect });
         }
     }
 
@@ -140,12 +139,5 @@ impl Manager {
     /// All sessions are over.
     pub(super) fn end_sessions(&mut self, by_application: bool) {
         self.sessions.end_all(by_application);
-    }
-
-    /// Milliseconds since 1970, if the driver said so.
-    fn wall_millis(&self) -> Option<u64> {
-        let (at, millis) = self.wall_clock?;
-        let passed = u64::try_from(self.now.saturating_since(at).as_millis()).unwrap_or(u64::MAX);
-        Some(millis.saturating_add(passed))
     }
 }

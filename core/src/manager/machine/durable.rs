@@ -57,7 +57,7 @@ impl Manager {
     }
 
     /// The time outside, in milliseconds since 1970.
-    fn wall_clock_now(&self) -> Option<u64> {
+    pub(super) fn wall_clock_now(&self) -> Option<u64> {
         let (at, epoch) = self.wall_clock?;
         Some(epoch.saturating_add(millis(self.now.saturating_since(at))))
     }
@@ -150,6 +150,7 @@ impl Manager {
             return;
         }
         self.sessions.restore(opened.positions);
+        self.store_positions();
         self.durable.open(instance);
         self.restore(opened.messages, opened.unreadable);
         self.give_keys();

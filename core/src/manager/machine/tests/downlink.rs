@@ -478,6 +478,56 @@ fn the_protocol_s_event_is_the_application_s_elsewhere() {
     assert_eq!(scene.log(), [r#"event /chat $nx [{"b":1}]"#]);
 }
 
+/// Connected with an open outbox; the next process, if there was one before.
+fn with_store(mut scene: Scene) -> Scene {
+    scene.connect();
+    scene.commit();
+    scene.accept_granting(r#"{"v":1}"#);
+    scene.log();
+    scene.join("chat");
+    scene
+}
+
+const GRANTED: &str = r#"40/chat,{"sid":"c","pid":"p","nx":{"v":1}}"#;
+
+#[test]
+fn a_position_outlives_the_process_that_reported_it() {
+    let mut scene = with_store(Scene::storing(|_| {}));
+    scene.receive(GRANTED);
+    scene.receive(r#"42/chat,["a","e7.41.k-3"]"#);
+    scene.log();
+    scene.pass_secs(5);
+    assert_eq!(scene.log(), [r#"send 42/chat,["$nx",{"u":"k-3"}]"#, "store position /chat k-3"]);
+    scene.commit();
+    scene.receive(r#"42/chat,["a","e7.42.k-4"]"#);
+    scene.cut();
+    assert_eq!(scene.log_of("store"), ["store position /chat k-4"], "the next one may come after another process");
+    scene.commit();
+
+    let mut next = with_store(scene.killed());
+    assert!(next.log_of("send 40/chat")[0].contains(r#""u":"k-4""#));
+    next.receive(GRANTED);
+    next.receive(r#"42/chat,["a","e8.0.k-4"]"#);
+    next.receive(r#"42/chat,["a","e8.0.k-5"]"#);
+    assert_eq!(next.log(), ["joined /chat as c", "event /chat a []"]);
+    next.pass_secs(5);
+    assert_eq!(next.log_of("store"), ["store position /chat k-5"]);
+}
+
+#[test]
+fn a_position_waits_for_the_outbox_to_open() {
+    let mut scene = Scene::storing(|_| {});
+    scene.connect();
+    scene.accept_granting(r#"{"v":1}"#);
+    scene.join("chat");
+    scene.receive(GRANTED);
+    scene.receive(r#"42/chat,["a","e7.41.k-3"]"#);
+    scene.pass_secs(5);
+    scene.log();
+    scene.commit();
+    assert_eq!(scene.log_of("store"), ["store position /chat k-3"]);
+}
+
 // Stock servers.
 
 #[test]

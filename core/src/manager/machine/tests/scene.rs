@@ -14,7 +14,7 @@ use crate::{
         StoreErrorKind, StoreEvent, StoreOperation, StoreRequest, StoredMessage, Token, TokenFailure, TokenRequest,
         TransportEvent, TransportFailure, TransportFailureKind,
     },
-    socketio::{HostArgs, Namespace, Payload},
+    socketio::{HostArgs, Namespace, Payload, delivery::Position},
     time::Timestamp,
 };
 
@@ -42,6 +42,7 @@ pub(super) struct Scene {
 pub(super) struct FakeStore {
     /// What is in the outbox.
     pub(super) disk: BTreeMap<MessageKey, StoredMessage>,
+    pub(super) positions: BTreeMap<Namespace, Position>,
     /// Requests that are not answered.
     pub(super) requests: VecDeque<StoreRequest>,
     /// Whether requests are answered at once.
@@ -89,7 +90,8 @@ impl FakeStore {
         let answer = match request.operation {
             StoreOperation::Open { .. } => {
                 let messages = self.disk.values().cloned().collect();
-                StoreAnswer::Opened(OpenedOutbox { messages, ..OpenedOutbox::default() })
+                let positions = self.positions.clone().into_iter().collect();
+                StoreAnswer::Opened(OpenedOutbox { messages, positions, unreadable: 0 })
             }
             StoreOperation::Commit { changes } => {
                 for change in changes {
@@ -99,7 +101,9 @@ impl FakeStore {
                             self.disk.get_mut(&key).expect("what is sent is stored").sent = Some(generation);
                         }
                         StoreChange::Remove { key } => drop(self.disk.remove(&key)),
-                        StoreChange::Position { .. } => {}
+                        StoreChange::Position { namespace, position } => {
+                            self.positions.insert(namespace, position);
+                        }
                     }
                 }
                 StoreAnswer::Committed
@@ -155,6 +159,7 @@ impl Scene {
     pub(super) fn killed(self) -> Self {
         let mut next = Self::storing(|config| *config = self.manager.config().clone());
         next.store.disk = self.store.disk;
+        next.store.positions = self.store.positions;
         next.store.instances = self.store.instances;
         next.manager = Manager::new(next.manager.config().clone(), 2);
         next.now = self.now;
