@@ -11,9 +11,11 @@ use std::{
     time::Duration,
 };
 
+use nexus_core::socketio::{Namespace, delivery::Outcome};
 use nexus_server::{
-    BadInputKind, Config, ConnectRequest, DeliveryConfig, Event, EventRejected, Io, Socket,
-    store::{Store, StoreConfig, StoreError},
+    BadInputKind, Config, ConnectRequest, DeliveryConfig, Event, EventRejected, Io, Payload, Socket,
+    delivery::hash_event,
+    store::{LedgerKey, Recorded, Store, StoreConfig, StoreError, Unit},
 };
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::sync::Semaphore;
@@ -301,6 +303,48 @@ async fn what_could_not_be_committed_comes_again() {
     assert!(refused.contains("storage_busy"), "{refused}");
     assert_eq!(server.io.metrics().durable_retries.value(), 2);
     assert_eq!(server.io.metrics().durable_committed.value(), 1);
+}
+
+#[tokio::test]
+async fn lane_that_cannot_be_loaded_runs_nothing() {
+    let folder = Folder::new();
+    let server = Server::start(&folder).await;
+    let mut client = server.join().await;
+    server.store.close().await;
+    client.send(&event("add", 1, 1)).await;
+    client.send(&event("add", 2, 1)).await;
+    for id in 1..=2 {
+        let refused = client.next_packet().await;
+        assert!(refused.starts_with(&format!(r#"43{id}[{{"$m":{{"retry":"#)), "{refused}");
+        assert!(refused.contains("storage_busy") || (id == 2 && refused.contains("waiting")), "{refused}");
+    }
+    assert_eq!(server.ran(), [""; 0]);
+}
+
+/// As after a commit that was there although the disk had failed in the middle of it.
+#[tokio::test]
+async fn outcome_that_the_store_has_after_all_is_told_to_who_comes_again() {
+    let folder = Folder::new();
+    let server = Server::start(&folder).await;
+    let mut client = server.join().await;
+    client.send(&event("wait", 1, 1)).await;
+    server.is_running(1).await;
+    let record = Recorded {
+        id: 1,
+        hash: hash_event(&Namespace::root(), "wait", &Payload::from_value("1").unwrap()),
+        outcome: Outcome::Done,
+        ack: Payload::from_value("from before").unwrap(),
+    };
+    let key = LedgerKey { user: "ada".into(), namespace: Namespace::root(), instance: "Vb9".into() };
+    let unit = Unit { key, lowest: 1, record, writes: Vec::new(), after: Vec::new() };
+    server.store.commit(unit).await.unwrap();
+    server.gate.add_permits(1);
+    let refused = client.next_packet().await;
+    assert!(refused.contains("storage_busy"), "{refused}");
+    client.send(&event("wait", 1, 1)).await;
+    assert_eq!(client.next_packet().await, done(1, r#""from before","#));
+    assert_eq!(server.ran().len(), 1);
+    assert_eq!(folder.effects().await, [""; 0], "what ran the second time had no effect");
 }
 
 #[tokio::test]
