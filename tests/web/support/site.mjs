@@ -13,8 +13,11 @@ const folder = join(dirname(fileURLToPath(import.meta.url)), "..");
 /** What pages need, and no more: WebAssembly, their own scripts and workers, and sockets. */
 const POLICY = "default-src 'none'; img-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self' ws://127.0.0.1:*";
 
+/** Pages in a sandbox have no origin, and still load their scripts. */
+const HEADERS = { "access-control-allow-origin": "*" };
+
 /** Scripts in `pages/`, and the page of each. */
-const PAGES = ["suite", "page", "react", "worker-page"];
+const PAGES = ["suite", "page", "react", "worker-page", "store"];
 const SCRIPTS = [...PAGES, "worker"];
 
 async function bundle() {
@@ -53,7 +56,7 @@ export class Site {
     site.#server = createServer((request, response) => {
       const { pathname, searchParams } = new URL(request.url, "http://site");
       const policy = searchParams.get("policy") ?? POLICY;
-      const send = (type, body) => response.writeHead(200, { "content-type": type, "content-security-policy": policy }).end(body);
+      const send = (type, body) => response.writeHead(200, { ...HEADERS, "content-type": type, "content-security-policy": policy }).end(body);
       const name = pathname.slice(1);
       if (PAGES.includes(name)) send("text/html", html(name));
       else if (name === "favicon.ico") response.writeHead(204).end();

@@ -26,8 +26,9 @@ interface Taken {
  * Messages in IndexedDB, in one database for each server. Each open outbox has a lock of the browser, which ends with its
  * tab or worker, however that ends: what is in an outbox whose lock is free belongs to whoever takes the lock.
  *
- * A page can't be kept for the way back with a lock, and without it another tab would send what it left. So a page that is
- * left with nothing in its outbox gives up lock and database until it is back, and one with messages is not kept.
+ * A page that is kept for the way back must not keep others from its messages, nor believe that they are still its own. So
+ * one that is left with nothing in its outbox gives up lock and database until it is back. One with messages holds the
+ * lock: browsers don't keep such a page, or no longer than until somebody else wants the lock.
  */
 export class IndexedDbStore implements DurableStore {
   readonly #name: string;
@@ -132,6 +133,7 @@ export class IndexedDbStore implements DurableStore {
       if (this.#kept.size === 0 && this.#taking === 0) this.#rest();
     });
     listen("pageshow", () => {
+      if (this.#awake !== undefined) return;
       this.#wake(owner)
         .then(() => this.#watchOthers(owner))
         // The next commit with a message tries again.
