@@ -108,6 +108,14 @@ impl Client {
         Namespace::try_new(namespace).is_ok_and(|namespace| self.driver.read(|manager| manager.is_joined(&namespace)))
     }
 
+    /// Whether a namespace is joined on a server that tells repeats of events by itself, so that `handleEventFrame` need
+    /// not say what tells its events from others.
+    #[wasm_bindgen(js_name = isNegotiated)]
+    pub fn is_negotiated(&self, namespace: &str) -> bool {
+        Namespace::try_new(namespace)
+            .is_ok_and(|namespace| self.driver.read(|manager| manager.is_negotiated(&namespace)))
+    }
+
     /// Has `receive` called with events of this name, and joins the namespace. Gives the channel that they come in.
     pub fn listen(&self, namespace: &str, event: &str) -> Result<u32, JsValue> {
         let namespace = self.namespace(Kind::Join, namespace)?;

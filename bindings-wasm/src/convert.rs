@@ -5,7 +5,7 @@ use std::mem;
 use bytes::Bytes;
 use js_sys::{Array, Uint8Array};
 use nexus_core::{
-    manager::{Continuity, DisconnectReason, DroppedMessage, LeaveReason, QueuedMessage, Stats},
+    manager::{Continuity, Delivery, DisconnectReason, DroppedMessage, LeaveReason, QueuedMessage, Stats},
     socketio::{EncodeError, HostArgs, Namespace, Payload, Sid},
     time::Timestamp,
 };
@@ -110,6 +110,9 @@ pub(crate) fn queued(message: &QueuedMessage<'_>, now: Timestamp) -> JsValue {
         .set_count("bytes", message.bytes)
         .set("expiresIn", millis(message.expires_at.saturating_since(now)))
         .set("awaitsAck", message.awaits_ack)
+        .set("delivery", if message.delivery == Delivery::Durable { "durable" } else { "buffered" })
+        .set("isAccepted", message.is_accepted)
+        .set("isSent", message.is_sent)
         .into()
 }
 
@@ -122,6 +125,11 @@ pub(crate) fn stats(stats: &Stats) -> JsValue {
         .set_millis("p95Latency", stats.p95_latency)
         .set_count("queuedMessages", stats.queued_messages)
         .set_count("queuedBytes", stats.queued_bytes)
+        .set_count("keptMessages", stats.kept_messages)
+        .set_count("keptBytes", stats.kept_bytes)
+        .set_count("durableMessages", stats.durable_messages)
+        .set_count("durableBytes", stats.durable_bytes)
+        .set_count("rememberedEvents", stats.remembered_events)
         .set_count("pendingAcks", stats.pending_acks)
         .set_count("pendingReplies", stats.pending_replies)
         .set_count("namespaces", stats.namespaces)

@@ -20,7 +20,8 @@ const BACKGROUND_GRACE_MS: f64 = 24.0 * 3600.0 * 1000.0;
 /// An option that is a number, and its place. In tables, as code for each would be a tenth of what browsers load.
 type Field<T> = (&'static str, fn(&mut Config) -> &mut T);
 
-const DURATIONS: [(&str, &[Field<Duration>]); 5] = [
+const DURATIONS: [(&str, &[Field<Duration>]); 6] = [
+    ("durable", &[("ttl", |config| &mut config.durable.ttl)]),
     (
         "",
         &[
@@ -56,7 +57,27 @@ const DURATIONS: [(&str, &[Field<Duration>]); 5] = [
     ("probe", &[("interval", |config| &mut config.probe.interval), ("timeout", |config| &mut config.probe.timeout)]),
 ];
 
-const COUNTS: [(&str, &[Field<usize>]); 3] = [
+const SWITCHES: [(&str, &[Field<bool>]); 2] = [
+    (
+        "",
+        &[
+            ("rejoinAfterServerDisconnect", |config| &mut config.rejoin_after_server_disconnect),
+            ("recovery", |config| &mut config.recovery),
+            ("deduplicate", |config| &mut config.deduplicate),
+            ("hasStore", |config| &mut config.has_store),
+        ],
+    ),
+    ("probe", &[("byNamespace", |config| &mut config.probe.by_namespace)]),
+];
+
+const COUNTS: [(&str, &[Field<usize>]); 4] = [
+    (
+        "durable",
+        &[
+            ("maxMessages", |config| &mut config.durable.max_messages),
+            ("maxBytes", |config| &mut config.durable.max_bytes),
+        ],
+    ),
     (
         "queue",
         &[
@@ -71,6 +92,9 @@ const COUNTS: [(&str, &[Field<usize>]); 3] = [
             ("namespaces", |config| &mut config.limits.namespaces),
             ("pendingAcks", |config| &mut config.limits.pending_acks),
             ("pendingReplies", |config| &mut config.limits.pending_replies),
+            ("earlyEvents", |config| &mut config.limits.early_events),
+            ("earlyBytes", |config| &mut config.limits.early_bytes),
+            ("rememberedEvents", |config| &mut config.limits.remembered_events),
             ("connectTickets", |config| &mut config.limits.connect_tickets),
             ("frameBytes", |config| &mut config.limits.frame_bytes),
             ("receivedFrameBytes", |config| &mut config.limits.received_frame_bytes),
@@ -97,9 +121,10 @@ pub(crate) fn config(options: &JsValue) -> Result<Config, Failure> {
         config.auth_fields.insert_json(&key, json)?;
     }
     config.background_grace = duration(BACKGROUND_GRACE_MS);
-    set(options, &DURATIONS, &mut config, duration);
+    set(options, &DURATIONS, &mut config, |value| value.as_f64().map(duration));
     // Casts saturate, and the manager clamps.
-    set(options, &COUNTS, &mut config, |number| number as usize);
+    set(options, &COUNTS, &mut config, |value| value.as_f64().map(|number| number as usize));
+    set(options, &SWITCHES, &mut config, JsValue::as_bool);
 
     let reconnect = &get(options, "reconnect");
     if let Some(factor) = number(reconnect, "factor") {
@@ -122,23 +147,16 @@ pub(crate) fn config(options: &JsValue) -> Result<Config, Failure> {
     if get(queue, "overflow").as_string().as_deref() == Some("drop-oldest") {
         config.outbox.overflow = Overflow::DropOldest;
     }
-    if let Some(rejoin) = get(options, "rejoinAfterServerDisconnect").as_bool() {
-        config.rejoin_after_server_disconnect = rejoin;
-    }
-    config.has_store = get(options, "hasStore").is_truthy();
-    if let Some(by_namespace) = get(&get(options, "probe"), "byNamespace").as_bool() {
-        config.probe.by_namespace = by_namespace;
-    }
     Ok(config)
 }
 
 /// Sets the options of a table that are given. The group without a name is that of the options themselves.
-fn set<T>(options: &JsValue, table: &[(&str, &[Field<T>])], config: &mut Config, read: fn(f64) -> T) {
+fn set<T>(options: &JsValue, table: &[(&str, &[Field<T>])], config: &mut Config, read: fn(&JsValue) -> Option<T>) {
     for (group, fields) in table {
         let group = if group.is_empty() { options.clone() } else { get(options, group) };
         for (key, field) in *fields {
-            if let Some(value) = number(&group, key) {
-                *field(config) = read(value);
+            if let Some(value) = read(&get(&group, key)) {
+                *field(config) = value;
             }
         }
     }

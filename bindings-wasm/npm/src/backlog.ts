@@ -134,6 +134,8 @@ export class Backlog {
       expiresIn: Math.max(0, expiresAt - now),
       awaitsAck: waiter !== undefined || durable !== undefined,
       delivery: durable ? "durable" : "buffered",
+      isAccepted: durable === undefined,
+      isSent: false,
     }));
   }
 

@@ -300,6 +300,7 @@ export class Connection {
       const { type, ...figures } = notice;
       this.log.write("connection", type, figures);
     }
+    if (notice.type === "joined" && this.client?.isNegotiated(notice.namespace)) this.#sockets.negotiated(notice.namespace);
     this.joins.notice(notice);
     this.noticeListeners.tell(notice);
   }

@@ -16,6 +16,8 @@ export interface CoreClient {
   join(namespace: string): boolean;
   leave(namespace: string): void;
   isJoined(namespace: string): boolean;
+  /** Whether it is joined on a server that needs nothing to tell repeats by. */
+  isNegotiated(namespace: string): boolean;
   /** Joins the namespace. Gives the channel with which `receive` is called. */
   listen(namespace: string, event: string): number;
   unlisten(channel: number): void;
@@ -37,7 +39,7 @@ export interface CoreClient {
   ): number;
   /**
    * `text`: a frame without its arguments, and, each behind a line feed, the JSON text of the last argument if that may be
-   * the protocol's, and what tells the event from others; `length`: that of the whole frame.
+   * the protocol's (empty for none), and what tells the event from others; `length`: that of the whole frame.
    */
   handleEventFrame(connection: number, text: string, args: unknown[], length: number): void;
   /** `opened`: of the operation `open`. Its messages have the `size` of their arguments in bytes, and `mayEndInMarker`, as well. */

@@ -20,6 +20,7 @@ export {
 } from "./errors.js";
 export type { AckEventOf, AckOf, AnyEvents, DataOf, EventOf, HandlerOf, NamespaceMap, NamespaceOf } from "./maps.js";
 export type {
+  DurableLimits,
   HeartbeatOptions,
   LimitOptions,
   ManagerOptions,

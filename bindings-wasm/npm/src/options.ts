@@ -27,8 +27,16 @@ export interface ManagerOptions {
   readonly ackTimeout?: number | undefined;
   /** Whether a namespace that the server ended is joined again without being asked. @default false */
   readonly rejoinAfterServerDisconnect?: boolean | undefined;
+  /** Whether a session that a lost connection ended is resumed where the server offers it, with what it missed. @default true */
+  readonly recovery?: boolean | undefined;
+  /**
+   * Whether an event is dropped that came before, on servers that do not number events: one of its name had the same
+   * `uniqueId` in its first argument, or, in an earlier session, the same `id` and the same arguments altogether. @default true
+   */
+  readonly deduplicate?: boolean | undefined;
   readonly reconnect?: ReconnectOptions | undefined;
   readonly queue?: QueueOptions | undefined;
+  readonly durable?: DurableLimits | undefined;
   readonly quality?: QualityOptions | undefined;
   readonly heartbeat?: HeartbeatOptions | undefined;
   /** How long a connection is kept while the page is hidden, or after `enterBackground`. 0 to 1 d. @default 86_400_000 (a day) */
@@ -85,6 +93,16 @@ export interface QueueOptions {
   readonly overflow?: "reject-new" | "drop-oldest" | undefined;
 }
 
+/** What is kept of durable emits. */
+export interface DurableLimits {
+  /** More are refused with `QUEUE_FULL`. @default 10_000 */
+  readonly maxMessages?: number | undefined;
+  /** @default 64 MiB */
+  readonly maxBytes?: number | undefined;
+  /** How long one is tried if the emit does not say. 1 ms to 30 d. @default 86_400_000 (a day) */
+  readonly ttl?: number | undefined;
+}
+
 /** Up to which smoothed latency the quality has a name; beyond `fair` it is poor. */
 export interface QualityOptions {
   /** @default 100 */
@@ -123,6 +141,12 @@ export interface LimitOptions {
   readonly pendingAcks?: number | undefined;
   /** @default 1_024 */
   readonly pendingReplies?: number | undefined;
+  /** Events of one namespace that are kept while its session is resumed. @default 1_024 */
+  readonly earlyEvents?: number | undefined;
+  /** Their size, in bytes. @default 4 MiB */
+  readonly earlyBytes?: number | undefined;
+  /** Events of each namespace that are remembered for `deduplicate`. @default 1_024 */
+  readonly rememberedEvents?: number | undefined;
   /** Unresolved calls of `connect`. @default 64 */
   readonly connectTickets?: number | undefined;
   /** Largest frame to send, in bytes. @default 16 MiB */
@@ -142,8 +166,8 @@ export interface LimitOptions {
 }
 
 const RESERVED_AUTH = ["token", "userId", "pid", "offset", "nx"];
-const GROUPS = ["reconnect", "queue", "quality", "heartbeat", "probe", "limits"] as const;
-const NOT_NUMBERS = ["url", "path", "query", "auth", "primaryNamespace", "rejoinAfterServerDisconnect", "lifecycle", "WebSocket", "store", ...GROUPS];
+const GROUPS = ["reconnect", "queue", "durable", "quality", "heartbeat", "probe", "limits"] as const;
+const NOT_NUMBERS = ["url", "path", "query", "auth", "primaryNamespace", "rejoinAfterServerDisconnect", "recovery", "deduplicate", "lifecycle", "WebSocket", "store", ...GROUPS];
 
 /** Refuses what can be refused without a connection. */
 export function checkOptions(options: ManagerOptions): void {

@@ -36,6 +36,8 @@ export class Socket {
   onmessage: Handler<MessageEvent>;
   onclose: Handler<CloseEvent>;
   onerror: Handler<Event>;
+  /** The namespaces, as frames name them, of whose events the core tells repeats by itself. */
+  readonly negotiated = new Set<string>();
   readonly #raw: WebSocket;
   readonly #owner: SocketOwner;
   #waiting: (string | Uint8Array)[] = [];
@@ -89,9 +91,11 @@ export class Socket {
     const type = text.charCodeAt(1);
     if (type !== DIGIT_2 && type !== DIGIT_3) return false;
     let start = 2;
+    let namespace = "/";
     if (text.charCodeAt(start) === SLASH) {
       start = text.indexOf(",", start) + 1;
       if (start === 0) return false;
+      namespace = text.slice(2, start - 1);
     }
     const idAt = start;
     while (isDigit(text.charCodeAt(start))) start++;
@@ -113,9 +117,14 @@ export class Socket {
     }
     if (values.length > MAX_VALUES) return false;
     if (type === DIGIT_2) values.shift();
-    const last = lastOf(values, type === DIGIT_3, hasId, text);
+    let more = type === DIGIT_3 ? outcomeOf(values, text) : "";
+    if (type === DIGIT_2 && !hasId) {
+      more = offsetOf(values);
+      const unique = this.negotiated.has(namespace) ? "" : uniqueOf(values[0], text, end);
+      if (unique !== "") more = `${more === "" ? "\n" : more}\n${unique}`;
+    }
     try {
-      this.#owner.event(`${text.slice(0, end)}]${last}`, values, text.length);
+      this.#owner.event(`${text.slice(0, end)}]${more}`, values, text.length);
     } catch (error) {
       this.#owner.failed(error);
     }
@@ -131,11 +140,45 @@ export class Socket {
   }
 }
 
-/** What the core wants to know of the last argument, behind a line feed: it is the protocol's on some namespaces. */
-function lastOf(values: unknown[], isAck: boolean, hasId: boolean, text: string): string {
+/** The last argument of an acknowledgement, behind a line feed, if it may be the protocol's. */
+function outcomeOf(values: unknown[], text: string): string {
+  if (!text.endsWith("}}]")) return "";
   const last = values[values.length - 1];
-  if (isAck) return text.endsWith("}}]") && isMarker(last) ? `\n${JSON.stringify(last)}` : "";
-  return !hasId && typeof last === "string" && last.length <= MAX_OFFSET ? `\n${JSON.stringify(last)}` : "";
+  return isMarker(last) ? `\n${JSON.stringify(last)}` : "";
+}
+
+/** The last argument of an event, as well: it is the protocol's on some namespaces. */
+function offsetOf(values: unknown[]): string {
+  const last = values[values.length - 1];
+  return typeof last === "string" && last.length <= MAX_OFFSET ? `\n${JSON.stringify(last)}` : "";
+}
+
+/** What tells an event from others of its name, as the core takes it; nothing if it does not say. */
+function uniqueOf(first: unknown, text: string, argsAt: number): string {
+  if (typeof first !== "object" || first === null) return "";
+  const { uniqueId, id } = first as { uniqueId?: unknown; id?: unknown };
+  if (isPlain(uniqueId)) return JSON.stringify(uniqueId);
+  return isPlain(id) ? `#${hash(text, argsAt)}` : "";
+}
+
+function isPlain(value: unknown): boolean {
+  return typeof value === "string" || typeof value === "number";
+}
+
+let seed: number | undefined;
+
+/** A hash of a text from some place on, another one in each page: who knew it could make others' events look like repeats. */
+function hash(text: string, from: number): string {
+  seed ??= Math.floor(Math.random() * 2 ** 32);
+  let one = seed;
+  let other = ~seed;
+  for (let at = from; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    one = Math.imul(one ^ code, 0x9e3779b1);
+    other = Math.imul(other ^ (one >>> 15), 0x85ebca6b) ^ code;
+    one ^= one >>> 13;
+  }
+  return `${one >>> 0}.${other >>> 0}`;
 }
 
 function isMarker(value: unknown): boolean {
@@ -149,6 +192,7 @@ function isDigit(code: number): boolean {
 /** The sockets that are open, for the case that nobody else is left to close them. */
 export class Sockets {
   readonly #open = new Set<WebSocket>();
+  #last: Socket | undefined;
 
   open(constructor: WebSocketConstructor, url: string, owner: SocketOwner): Socket {
     const raw = new constructor(url) as WebSocket;
@@ -156,7 +200,12 @@ export class Sockets {
     raw.addEventListener("close", () => this.#open.delete(raw));
     // A socket of `ws` that is closed while it opens fails, and throws what nobody listens to.
     raw.addEventListener("error", () => {});
-    return new Socket(raw, owner);
+    return (this.#last = new Socket(raw, owner));
+  }
+
+  /** A namespace was joined, by its name without slash, and the core tells repeats of its events by itself. */
+  negotiated(namespace: string): void {
+    this.#last?.negotiated.add(namespace === "/" ? namespace : `/${namespace}`);
   }
 
   /** Closes all, and calls nothing of theirs any more. */

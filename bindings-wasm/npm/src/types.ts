@@ -176,6 +176,10 @@ export interface QueuedMessage {
   readonly expiresIn: number;
   readonly awaitsAck: boolean;
   readonly delivery: "buffered" | "durable";
+  /** Whether it is accepted: a durable one that is not waits for the store. */
+  readonly isAccepted: boolean;
+  /** Whether the server may have it. */
+  readonly isSent: boolean;
 }
 
 /** The messages that wait to be sent, in memory, which are gone with the page, and the durable ones that have not ended. */
@@ -199,10 +203,18 @@ export interface Stats {
   readonly p95Latency: number | undefined;
   readonly queuedMessages: number;
   readonly queuedBytes: number;
+  /** Messages that were sent, and are kept until the server has them. */
+  readonly keptMessages: number;
+  readonly keptBytes: number;
+  /** Durable messages that have not ended, or whose end is not in the store yet. */
+  readonly durableMessages: number;
+  readonly durableBytes: number;
   /** Acknowledgements that are awaited. */
   readonly pendingAcks: number;
   /** Received events that may still be acknowledged. */
   readonly pendingReplies: number;
+  /** Events that are remembered to tell repeats. */
+  readonly rememberedEvents: number;
   /** Namespaces that are wanted. */
   readonly namespaces: number;
   readonly joinedNamespaces: number;
@@ -225,10 +237,23 @@ export interface Counters {
   readonly framesIn: number;
   readonly bytesIn: number;
   readonly eventsOut: number;
+  /** Those of them that had been sent on an earlier connection. */
+  readonly eventsRepeated: number;
   readonly eventsIn: number;
+  /** Those of them that were not handed out, because they had been before. */
+  readonly duplicatesDropped: number;
+  readonly discardedBeforeConnect: number;
+  /** Joinings in which the server recovered the session, and those after a gap. */
+  readonly recovered: number;
+  readonly gaps: number;
   readonly emitsRefused: number;
   readonly volatileDropped: number;
   readonly messagesDropped: number;
+  /** Messages of which nobody knows whether the server has them. */
+  readonly messagesUnknown: number;
+  readonly durableAccepted: number;
+  readonly durableAcked: number;
+  readonly storeFailures: number;
   readonly acksReceived: number;
   readonly acksTimedOut: number;
   readonly acksUnknown: number;

@@ -127,7 +127,7 @@ export class FakeClient implements CoreClient {
       return id * 4 + 3;
     }
     if (this.#status === "connected") return id * 4;
-    this.#queue.push({ id, namespace, event, bytes: args.length, expiresIn: 1, awaitsAck: !Number.isNaN(ack), delivery: "buffered" });
+    this.#queue.push({ id, namespace, event, bytes: args.length, expiresIn: 1, awaitsAck: !Number.isNaN(ack), delivery: "buffered", isAccepted: true, isSent: false });
     return id * 4 + 1;
   }
 
@@ -197,6 +197,7 @@ export class FakeClient implements CoreClient {
   }
 
   handleEventFrame = (): void => {};
+  isNegotiated = (): boolean => false;
   isJoined = (): boolean => false;
   averageLatency = (): number | undefined => 12.4;
   queue = (): QueuedMessage[] => [...this.#queue];

@@ -65,6 +65,28 @@ test("a last argument that may be the protocol's is told as text as well", () =>
   }
 });
 
+test("what tells an event from others is told where the core wants it", () => {
+  const { raw, socket, events } = open();
+  const told = (frame: string): string => {
+    raw.onmessage!({ data: frame });
+    return (events.pop() as [string])[0].split("\n").slice(1).join("|");
+  };
+  assert.equal(told('42/chat,["e",{"uniqueId":"x","id":1}]'), '|"x"');
+  assert.equal(told('42/chat,["e",{"uniqueId":7},"e7.1"]'), '"e7.1"|7');
+  assert.equal(told('42/chat,["e",{"uniqueId":null}]'), "");
+  assert.equal(told('42/chat,["e",{"uniqueId":"a\\nb"}]'), '|"a\\nb"', "no line feed stands in it");
+  assert.equal(told('42/chat,3["e",{"uniqueId":"x"}]'), "");
+  const first = told('42/chat,["e",{"id":1,"text":"a"}]');
+  assert.match(first, /^\|#\d+\.\d+$/);
+  assert.equal(told('42/chat,["e",{"id":1,"text":"a"}]'), first);
+  assert.notEqual(told('42/chat,["e",{"id":1,"text":"b"}]'), first);
+  socket.negotiated.add("/chat");
+  assert.equal(told('42/chat,["e",{"uniqueId":"x"},"e7.1"]'), '"e7.1"');
+  assert.equal(told('42["e",{"uniqueId":"x"}]'), '|"x"');
+  socket.negotiated.add("/");
+  assert.equal(told('42["e",{"uniqueId":"x"}]'), "");
+});
+
 test("whatever is anything else, or not right, is left to the core as it came", () => {
   const deep = `42["e",${"[".repeat(100)}${"]".repeat(99)}]`;
   const many = `42["e"${",1".repeat(257)}]`;

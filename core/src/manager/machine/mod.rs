@@ -275,6 +275,12 @@ impl Manager {
         self.namespaces.is_joined(namespace)
     }
 
+    /// Whether a namespace is joined on a server that negotiates, so that no event of it needs the `unique` of
+    /// [`TransportEvent::HostFrame`].
+    pub fn is_negotiated(&self, namespace: &Namespace) -> bool {
+        self.namespaces.grant(namespace).is_some()
+    }
+
     /// The messages in the offline queue, oldest first, and then the durable ones, oldest first.
     pub fn queue(&self) -> impl Iterator<Item = QueuedMessage<'_>> {
         let durable = self.durable.iter().map(|(message, entry)| QueuedMessage {
