@@ -3,9 +3,10 @@
 use std::{error::Error, time::Duration};
 
 use nexus_core::{
-    driver::{Client, Event, EventStream, StatusStream},
-    manager::{Config, ConnectionStatus},
+    driver::{Client, Event, EventStream, Notice, StatusStream},
+    manager::{Config, ConnectionStatus, Continuity},
 };
+use nexus_server::{ConnectRequest, DeliveryConfig, delivery::RecoveryConfig};
 use nexus_tests::{OurServer, within};
 use serde_json::{Value, json};
 
@@ -117,5 +118,53 @@ async fn a_hundred_clients_in_one_process_hear_every_word() -> Outcome {
     for person in people {
         within("close", person.client.close()).await?;
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_that_comes_back_hears_what_was_said_meanwhile() -> Outcome {
+    let server = OurServer::start()?;
+    let recovering = server.io().of("/resuming");
+    recovering.recovery(RecoveryConfig::default());
+    recovering.delivery(DeliveryConfig::default());
+    recovering.authorize(|request: ConnectRequest| async move {
+        request.set_user("ada");
+        Ok(())
+    });
+    let client = Client::new(Config::new(&server.url())?)?;
+    let mut news = client.events("resuming", "news")?;
+    let mut notices = client.notices();
+    within("connect", client.connect("ada", "good")).await??;
+    within("join", client.join("resuming")).await??;
+
+    let mut said = 0;
+    for round in 0..3 {
+        if round > 0 {
+            client.suspend();
+            for _ in 0..5 {
+                said += 1;
+                recovering.emit("news", &json!({"n": said}))?;
+            }
+            client.enter_foreground();
+        }
+        let continuity = loop {
+            let notice = within("a notice", notices.recv()).await?.ok_or("no more notices")?;
+            if let Notice::Joined { namespace, continuity, .. } = notice
+                && namespace.as_str() == "/resuming"
+            {
+                break continuity;
+            }
+        };
+        assert_eq!(continuity, if round == 0 { Continuity::First } else { Continuity::Recovered });
+        said += 1;
+        recovering.emit("news", &json!({"n": said}))?;
+        for n in said - if round == 0 { 0 } else { 5 }..=said {
+            let event = within("news", news.recv()).await?.ok_or("no more news")?;
+            assert_eq!(event.payload().raw_args(), format!(r#"{{"n":{n}}}"#), "with nothing of the protocol");
+        }
+    }
+    let counters = client.stats().manager.counters;
+    assert_eq!((counters.recovered, counters.duplicates_dropped, counters.protocol_errors), (2, 0, 0));
+    client.close().await;
     Ok(())
 }
