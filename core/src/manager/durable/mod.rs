@@ -330,3 +330,25 @@ impl Durable {
         self.held_until = self.held_until.max(until);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_stay_unused_however_many_namespaces_are_counted() {
+        let mut durable = Durable::new(DurableConfig::default());
+        durable.open("A".into());
+        let name = |index: usize| Namespace::try_new(&index.to_string()).unwrap();
+        for _ in 0..3 {
+            durable.next_key(&name(0), "A".into());
+        }
+        for index in 1..COUNTED_NAMESPACES {
+            assert_eq!(durable.next_key(&name(index), "A".into()).id, 1);
+        }
+        assert_eq!(durable.counts.len(), COUNTED_NAMESPACES);
+        assert_eq!(durable.next_key(&name(COUNTED_NAMESPACES), "A".into()).id, 4, "what was forgotten is spent");
+        assert_eq!(durable.next_key(&name(0), "A".into()).id, 4);
+        assert!(durable.counts.len() <= COUNTED_NAMESPACES);
+    }
+}

@@ -14,6 +14,7 @@ use crate::{
         error::{AckError, CancelError, EmitError, JoinError, ReplyError},
         event::{DropReason, DroppedMessage, Event, Output, ReceivedEvent},
         ids::{MessageId, ReplyId},
+        namespaces::Membership,
         outbox::Waiting,
         resume::Incoming,
     },
@@ -46,7 +47,11 @@ impl Manager {
         if ack.is_some() && delivery != Delivery::Durable && self.acks.len() >= self.config.limits.pending_acks {
             return Err(EmitError::TooManyPendingAcks);
         }
-        self.namespaces.want(&namespace).map_err(|_| JoinError::TooManyNamespaces)?;
+        let membership = self.namespaces.want(&namespace).map_err(|_| JoinError::TooManyNamespaces)?;
+        // One that is being left is wanted again.
+        if let Membership::NeedAnswer { then_leave, .. } | Membership::NeedLateAnswer { then_leave } = membership {
+            *then_leave = false;
+        }
         self.join_now(&namespace);
 
         let message = MessageId::from_u64(self.ids.messages.next());

@@ -96,6 +96,17 @@ fn one_namespace_does_not_hold_up_another() {
 }
 
 #[test]
+fn an_emit_wants_a_namespace_again_that_is_being_left() {
+    let mut scene = Scene::new().connected();
+    scene.join("chat");
+    scene.command(Command::Leave { namespace: ns("chat") }).unwrap();
+    scene.emit(event_to("chat", "e")).unwrap();
+    scene.log();
+    scene.receive(r#"40/chat,{"sid":"c"}"#);
+    assert_eq!(scene.log(), ["joined /chat as c", r#"send 42/chat,["e"]"#]);
+}
+
+#[test]
 fn what_was_sent_before_a_loss_is_not_sent_again() {
     let mut scene = Scene::new().connected();
     scene.emit(event("sent").with_ack_timeout(Duration::from_secs(60))).unwrap();

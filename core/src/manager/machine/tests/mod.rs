@@ -15,3 +15,4 @@ mod reconnect;
 mod scene;
 mod tokens;
 mod uplink_buffered;
+mod uplink_properties;
