@@ -11,17 +11,34 @@ addEventListener("pageshow", (event) => shows.push(event.persisted));
 const visibilities = [];
 document.addEventListener("visibilitychange", () => visibilities.push(document.visibilityState));
 
+/** Of each durable emit, by its content. */
+const statuses = {};
+const notices = [];
+
 /** Connects, listens to what comes back, and keeps what happens. */
 async function start(facts, options = {}) {
+  await prepare(facts, options);
+  const { environment, manager } = globalThis.nexus;
+  await environment.connect(manager);
+  await manager.join("messaging");
+  globalThis.nexus.reasons.length = 0;
+}
+
+/** The same without waiting for the connection, which there may not be. */
+async function begin(facts, options = {}) {
+  await prepare(facts, options);
+  const { environment, manager } = globalThis.nexus;
+  manager.connect(facts.user, environment.provider()).catch(() => {});
+}
+
+async function prepare(facts, options) {
   const environment = new Environment(lib, facts, (control, args) => globalThis.outside(facts.user, control, args), {});
   const manager = environment.manager(options);
   const record = new Record();
   const reasons = [];
   manager.addStatusListener((status, reason) => reasons.push(reason ? `${status}: ${reason.code}` : status));
+  manager.addNoticeListener((notice) => notices.push(notice.type === "delivery" ? { ...notice, delivery: notice.delivery.status } : notice));
   echoes(environment, manager, record);
-  await environment.connect(manager);
-  await manager.join("messaging");
-  reasons.length = 0;
   Object.assign(globalThis.nexus, { environment, manager, record, reasons });
 }
 
@@ -44,4 +61,15 @@ const look = () => {
 
 const send = (value) => globalThis.nexus.environment.dialect.send(globalThis.nexus.manager, value);
 
-globalThis.nexus = { lib, slim, start, look, send, until };
+/** Emits durably, to somebody; gives the code with which it was not accepted. */
+async function durable(content, receiverId, options) {
+  const kept = (statuses[content.slice(0, 20)] = []);
+  const emit = globalThis.nexus.manager.emit("messaging", "NEW_MESSAGE", { receiverId, content }, { delivery: "durable", ...options });
+  kept.push(emit.status.status);
+  emit.onStatus(({ status }) => kept.push(status));
+  return emit.accepted.then(() => undefined, ({ code }) => code);
+}
+
+const queue = () => globalThis.nexus.manager.queue.messages().map(({ event, delivery, isAccepted, isSent }) => [event, delivery, isAccepted, isSent]);
+
+globalThis.nexus = { lib, slim, start, begin, look, send, durable, queue, statuses, notices, until };

@@ -13,6 +13,7 @@ export class Proxy {
   #isRefusing = false;
   #isHolding = false;
   #isDeaf = false;
+  #isMute = false;
   /** WebSocket connections since the beginning. */
   total = 0;
   /** The most that were open at a time. */
@@ -57,6 +58,11 @@ export class Proxy {
   /** Whether new connections hear the server, and the server hears nothing of them but that they are there. */
   deafen(isDeaf) {
     this.#isDeaf = isDeaf;
+  }
+
+  /** Whether clients hear nothing of the server, which hears them. What it says meanwhile is lost. */
+  mute(isMute) {
+    this.#isMute = isMute;
   }
 
   async stop() {
@@ -105,6 +111,7 @@ export class Proxy {
       if (!upstream.write(data)) client.pause();
     });
     upstream.on("data", (data) => {
+      if (this.#isMute) return;
       if (!client.write(data)) upstream.pause();
     });
     upstream.on("drain", () => this.#isHolding || client.resume());

@@ -17,9 +17,10 @@ export class Tabs {
   #calls = 0;
   #waiting = new Map();
 
-  static async start() {
+  /** With the folder of a browser that was killed, this one finds what that had. */
+  static async start(folder) {
     const tabs = new Tabs();
-    tabs.#folder = await mkdtemp(join(tmpdir(), "nexus-tabs-"));
+    tabs.#folder = folder ?? (await mkdtemp(join(tmpdir(), "nexus-tabs-")));
     const flags = [...FLAGS, "--headless=new", "--remote-debugging-port=0", `--user-data-dir=${tabs.#folder}`, "about:blank"];
     const ready = (line) => /^DevTools listening on (ws:\S+)/.exec(line)?.[1];
     tabs.#process = await start(executable(), flags, ready, { watchErrors: true });
@@ -38,6 +39,12 @@ export class Tabs {
     // It writes to its folder until it has ended.
     await this.#process.stop("SIGTERM");
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** Ends the browser without a goodbye, and gives its folder. */
+  async kill() {
+    await this.#process.stop("SIGKILL");
+    return this.#folder;
   }
 
   /** Opens a tab in the foreground; the one before it is hidden. */
