@@ -44,6 +44,6 @@ fn trials(context: &Context, programs: &[Program], path: &std::ffi::OsStr, optio
     let named = |name: &str| -> Result<&Path, Failure> { artifacts::named(programs, name) };
     let mut command = context.command(named("nexus-chaos")?);
     command.env("NEXUS_SERVER", named("nexus-server")?).env("NEXUS_CHAOS_CLIENT", named("chaos_client")?);
-    command.env("PATH", path).args(options);
+    command.env("NEXUS_RECONNECT_CLIENTS", named("reconnect_clients")?).env("PATH", path).args(options);
     context.children().run("nexus-chaos", &mut command)
 }

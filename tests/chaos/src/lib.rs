@@ -4,8 +4,10 @@
 //! those journals alone.
 
 pub mod flow;
+pub mod plot;
 pub mod program;
 pub mod proxy;
+pub mod reconnect;
 pub mod recount;
 pub mod report;
 pub mod script;

@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use nexus_chaos::report;
 use nexus_chaos::script::Scenario;
 use nexus_chaos::stack::{Programs, Stack};
 use nexus_chaos::trial::{self, Plan};
+use nexus_chaos::{plot, reconnect, report};
 
 /// Kills processes, cuts connections, and counts what became of every message.
 #[derive(Parser)]
@@ -29,12 +29,24 @@ struct Args {
     /// What to try. Default: all, and then the results are written to docs/reliability.md and the README.
     #[arg(long, value_enum)]
     only: Vec<Only>,
+    /// Runs nothing: counts the journals of runs with the same options again.
+    #[arg(long)]
+    recount: bool,
+    /// Instead: has many clients lose their server at once, and writes docs/reconnect.md.
+    #[arg(long)]
+    reconnect: bool,
+    /// How many, with --reconnect. Each takes a file of its process and one of the server's.
+    #[arg(long, default_value_t = 10_000)]
+    clients: u64,
     /// The server's program.
     #[arg(long, env = "NEXUS_SERVER", hide = true)]
     server: PathBuf,
     /// The client's program.
     #[arg(long, env = "NEXUS_CHAOS_CLIENT", hide = true)]
     client: PathBuf,
+    /// The program with many clients.
+    #[arg(long, env = "NEXUS_RECONNECT_CLIENTS", hide = true)]
+    many_clients: PathBuf,
     /// The Node programs.
     #[arg(long, default_value = "tests/peers", hide = true)]
     peers: PathBuf,
@@ -100,11 +112,14 @@ fn main() -> ExitCode {
 async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
     let programs =
         Programs { server: args.server.clone(), client: args.client.clone(), peers: args.peers.canonicalize()? };
+    if args.reconnect {
+        return reconnect(args, &programs).await;
+    }
     let mut outcomes = Vec::new();
     let mut broken = Vec::new();
     for plan in args.plans() {
         println!("==> {}, {}: seed {}", plan.stack.title(), plan.scenario.name(), plan.seed);
-        let outcome = trial::run(&plan, &programs).await?;
+        let outcome = if args.recount { trial::recount(&plan)? } else { trial::run(&plan, &programs).await? };
         println!("    {} s, {} faults, {} connections", outcome.time.as_secs(), outcome.faults, outcome.connections);
         println!("{}", report::table(&[&outcome]));
         broken.extend(report::broken(&outcome));
@@ -123,4 +138,24 @@ async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
     }
     println!("the journals are in {}", args.log.display());
     Ok(broken.is_empty())
+}
+
+/// True if nobody was refused whom the server could have taken, and the delays were spread as configured.
+async fn reconnect(args: &Args, programs: &Programs) -> Result<bool, Box<dyn Error>> {
+    println!("==> {} clients lose their server", args.clients);
+    let folder = args.log.join("reconnect");
+    let seen = reconnect::run(args.clients, &programs.server, &args.many_clients.canonicalize()?, &folder).await?;
+    let page = plot::page(&seen, &format!("cargo xtask chaos --reconnect --clients {}", args.clients));
+    println!("{page}");
+    fs::write("docs/reconnect.md", page)?;
+    fs::write(plot::IMAGE, plot::svg(&seen))?;
+    println!("written to docs/reconnect.md and {}", plot::IMAGE);
+    if seen.refused() > 0 {
+        eprintln!("BROKEN: {} attempts failed although the server was there", seen.refused());
+    }
+    let narrow: Vec<_> = seen.drawn.iter().filter(|drawn| !drawn.is_spread()).collect();
+    if !narrow.is_empty() {
+        eprintln!("BROKEN: delays were not spread as configured: {narrow:?}");
+    }
+    Ok(seen.refused() == 0 && narrow.is_empty())
 }

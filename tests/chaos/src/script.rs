@@ -61,7 +61,7 @@ pub enum Action {
 /// A step of one client's script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
-    /// How many messages the client has sent when the step is due, all classes together.
+    /// How many buffered messages the client has sent when the step is due: every stack has that class.
     pub at: u64,
     /// What it does.
     pub action: Action,
@@ -97,16 +97,15 @@ pub struct Script {
 }
 
 impl Script {
-    /// The script of a seed for clients that send `messages` of each of `classes` classes.
+    /// The script of a seed for clients that send `messages` of each class.
     #[must_use]
-    pub fn new(seed: u64, scenario: Scenario, messages: u64, classes: u64) -> Self {
+    pub fn new(seed: u64, scenario: Scenario, messages: u64) -> Self {
         let mut random = Pcg64Mcg::seed_from_u64(seed);
-        let total = messages.saturating_mul(classes);
-        let mut first = network(&mut random, total);
-        let mut second = network(&mut random, total);
+        let mut first = network(&mut random, messages);
+        let mut second = network(&mut random, messages);
         if scenario == Scenario::Kills {
-            kills(&mut random, &mut first, total, Action::KillServer);
-            kills(&mut random, &mut second, total, Action::KillClient);
+            kills(&mut random, &mut first, messages, Action::KillServer);
+            kills(&mut random, &mut second, messages, Action::KillClient);
         }
         Self { first, second }
     }
@@ -147,20 +146,25 @@ pub struct Counts {
     pub client_kills: u32,
 }
 
-/// About one fault in 500 messages, ten at least.
-fn network(random: &mut Pcg64Mcg, total: u64) -> Vec<Step> {
-    spread(random, total, (total / 500).max(10), |random| Action::Network(armed(random)))
+/// About one fault in 150 messages of each class, ten at least.
+fn network(random: &mut Pcg64Mcg, messages: u64) -> Vec<Step> {
+    spread(random, messages, (messages / 150).max(10), |random| Action::Network(armed(random)))
 }
 
-/// One kill in 4,000 messages, two at least.
-fn kills(random: &mut Pcg64Mcg, steps: &mut Vec<Step>, total: u64, action: fn(Duration) -> Action) {
-    steps.extend(spread(random, total, (total / 4000).max(2), |random| action(millis(random, 100, 800))));
+/// One kill in 1,500 messages of each class, two at least.
+fn kills(random: &mut Pcg64Mcg, steps: &mut Vec<Step>, messages: u64, action: fn(Duration) -> Action) {
+    steps.extend(spread(random, messages, (messages / 1500).max(2), |random| action(millis(random, 100, 800))));
     steps.sort_by_key(|step| step.at);
 }
 
 /// One step somewhere in each of `count` equal parts of the run.
-fn spread(random: &mut Pcg64Mcg, total: u64, count: u64, mut action: impl FnMut(&mut Pcg64Mcg) -> Action) -> Vec<Step> {
-    let part = (total / count.max(1)).max(1);
+fn spread(
+    random: &mut Pcg64Mcg,
+    messages: u64,
+    count: u64,
+    mut action: impl FnMut(&mut Pcg64Mcg) -> Action,
+) -> Vec<Step> {
+    let part = (messages / count.max(1)).max(1);
     (0..count).map(|i| Step { at: i * part + random.random_range(0..part), action: action(random) }).collect()
 }
 
@@ -187,27 +191,27 @@ mod tests {
 
     #[test]
     fn a_seed_is_a_script() {
-        let script = Script::new(7, Scenario::Kills, 300, 3);
-        assert_eq!(script, Script::new(7, Scenario::Kills, 300, 3));
-        assert_ne!(script, Script::new(8, Scenario::Kills, 300, 3));
+        let script = Script::new(7, Scenario::Kills, 300);
+        assert_eq!(script, Script::new(7, Scenario::Kills, 300));
+        assert_ne!(script, Script::new(8, Scenario::Kills, 300));
         assert_eq!(script.counts().server_kills, 2);
         assert_eq!(script.counts().client_kills, 2);
         assert!(script.first.is_sorted_by_key(|step| step.at) && script.second.is_sorted_by_key(|step| step.at));
-        assert!(script.first.iter().chain(&script.second).all(|step| step.at < 900));
+        assert!(script.first.iter().chain(&script.second).all(|step| step.at < 300));
     }
 
     #[test]
     fn without_kills_processes_live_and_the_network_is_the_same() {
-        let network = Script::new(7, Scenario::Network, 10_000, 3);
+        let network = Script::new(7, Scenario::Network, 10_000);
         let counts = network.counts();
         assert_eq!((counts.server_kills, counts.client_kills), (0, 0));
-        assert_eq!(counts.cuts + counts.stalls + counts.silences + counts.refusals, 120);
-        let kills = Script::new(7, Scenario::Kills, 10_000, 3).counts();
-        assert_eq!((kills.cuts, kills.server_kills, kills.client_kills), (counts.cuts, 7, 7));
+        assert_eq!(counts.cuts + counts.stalls + counts.silences + counts.refusals, 132);
+        let kills = Script::new(7, Scenario::Kills, 10_000).counts();
+        assert_eq!((kills.cuts, kills.server_kills, kills.client_kills), (counts.cuts, 6, 6));
     }
 
     #[test]
     fn a_run_of_nothing_has_a_script_too() {
-        assert!(Script::new(1, Scenario::Kills, 0, 3).first.iter().all(|step| step.at < 20));
+        assert!(Script::new(1, Scenario::Kills, 0).first.iter().all(|step| step.at < 20));
     }
 }
