@@ -19,7 +19,7 @@ use std::{
 
 use clap::Parser;
 use nexus_core::{
-    driver::{Client, Event, Notice},
+    driver::{Client, Event, Notice, Outcome},
     manager::{Config, Emit, EmitOutcome, MessageId},
     socketio::{Namespace, Payload},
 };
@@ -57,6 +57,9 @@ struct Args {
     /// How many processes this user was before.
     #[arg(long)]
     life: u64,
+    /// Folder of the durable messages.
+    #[arg(long)]
+    data_dir: PathBuf,
     #[arg(long, env = "NEXUS_TOKEN", hide_env_values = true)]
     token: String,
 }
@@ -116,7 +119,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let mut config = Config::new(&args.url)?;
     (config.reconnect.initial_delay, config.reconnect.max_delay) = (FIRST_DELAY, LONGEST_DELAY);
-    let client = Client::new(config)?;
+    let client = Client::builder(config).store(&args.data_dir).build()?;
     let life = args.life;
     let names = Arc::new(Mutex::new(HashMap::new()));
     let _listening = [
@@ -187,7 +190,11 @@ impl Lane {
             while last < credit.min(messages) {
                 last += 1;
                 self.note(last, "intent")?;
-                self.send(last)?;
+                if self.class == "durable" {
+                    self.send_durable(last).await?
+                } else {
+                    self.send(last)?
+                }
                 println!("sent {} {last}", self.class);
             }
         }
@@ -195,9 +202,7 @@ impl Lane {
     }
 
     fn send(&self, n: u64) -> Result<(), SendError> {
-        let content = format!("{} {n}", self.class);
-        let draft = Draft { receiver_id: &self.to, content, class: &self.class, n };
-        let emit = Emit::new(Namespace::try_new(NAMESPACE)?, EVENT, Payload::from_value(&draft)?);
+        let emit = self.emit(n)?;
         let emit = if self.class == "volatile" { emit.volatile() } else { emit };
         // Held until the name is noted: the notice of its end may come at once.
         let mut names = lock(&self.names);
@@ -211,9 +216,35 @@ impl Lane {
         Ok(())
     }
 
-    fn note(&self, n: u64, state: &str) -> io::Result<()> {
-        self.journal.write(&json!({"namespace": "/messaging", "class": self.class, "n": n, "state": state}))
+    /// Waits until it is on disk; how it ends is noted when it does.
+    async fn send_durable(&self, n: u64) -> Result<(), SendError> {
+        let message = self.client.send_durable(self.emit(n)?)?;
+        message.accepted().await?;
+        self.note(n, "sent")?;
+        let journal = Arc::clone(&self.journal);
+        tokio::spawn(async move {
+            // Without an end the client is closed, and another process goes on.
+            let Ok(outcome) = message.outcome().await else { return };
+            let state = if matches!(outcome, Outcome::Acked(_)) { "done" } else { "told" };
+            // Nobody could be told that the journal can't be written.
+            let _ = note(&journal, "durable", n, state);
+        });
+        Ok(())
     }
+
+    fn emit(&self, n: u64) -> Result<Emit, SendError> {
+        let content = format!("{} {n}", self.class);
+        let draft = Draft { receiver_id: &self.to, content, class: &self.class, n };
+        Ok(Emit::new(Namespace::try_new(NAMESPACE)?, EVENT, Payload::from_value(&draft)?))
+    }
+
+    fn note(&self, n: u64, state: &str) -> io::Result<()> {
+        note(&self.journal, &self.class, n, state)
+    }
+}
+
+fn note(journal: &Journal, class: &str, n: u64, state: &str) -> io::Result<()> {
+    journal.write(&json!({"namespace": "/messaging", "class": class, "n": n, "state": state}))
 }
 
 type SendError = Box<dyn Error + Send + Sync>;

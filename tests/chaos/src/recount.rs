@@ -23,6 +23,8 @@ enum State {
     Intent,
     /// The client has accepted it.
     Sent,
+    /// The client has said that the server has it.
+    Done,
     /// The client has said that it is lost, or that nobody knows.
     Told,
 }

@@ -75,7 +75,8 @@ impl Stack {
     #[must_use]
     pub fn classes(self) -> &'static [&'static str] {
         match self {
-            Self::Nexus | Self::Stock | Self::StockRetries => &["volatile", "buffered"],
+            Self::Nexus => &["volatile", "buffered", "durable"],
+            Self::Stock | Self::StockRetries => &["volatile", "buffered"],
         }
     }
 
@@ -120,7 +121,7 @@ impl Stack {
     ) -> Command {
         let mut command = if self == Self::Nexus {
             let mut command = Command::new(&programs.client);
-            command.env("NEXUS_TOKEN", user.token);
+            command.arg("--data-dir").arg(folder.join(user.name)).env("NEXUS_TOKEN", user.token);
             command
         } else {
             let mut command = Command::new("node");
