@@ -146,9 +146,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let connecting = tokio::spawn({
         let client = client.clone();
-        async move { client.connect(args.name, args.token.as_str()).await }
+        async move {
+            let connected = client.connect(args.name, args.token.as_str()).await;
+            // The other one begins when this one is there: nobody keeps messages for a user who never was.
+            if life == 0 && connected.is_ok() && client.join(NAMESPACE).await.is_ok() {
+                println!("ready");
+            }
+        }
     });
-    println!("ready");
+    if life > 0 {
+        println!("ready");
+    }
     let mut lines = BufReader::new(stdin()).lines();
     while let Some(line) = lines.next_line().await? {
         if let Some((class, n)) = line.split_once(' ')

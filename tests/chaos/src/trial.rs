@@ -69,6 +69,8 @@ struct Party {
     lanes: Vec<Lane>,
     token: String,
     life: u64,
+    /// Whether it has been there at least once: until both have, nobody sends.
+    is_ready: bool,
     restart: Option<Instant>,
 }
 
@@ -179,6 +181,7 @@ impl<'a> Trial<'a> {
                 lanes: plan.stack.classes().iter().map(|class| Lane::new(class, now)).collect(),
                 token: plan.stack.token(port, name).await?,
                 life: 0,
+                is_ready: false,
                 restart: Some(now),
             })
         };
@@ -232,7 +235,8 @@ impl<'a> Trial<'a> {
         let mut words = said.line.split(' ');
         match (words.next(), words.next(), words.next().and_then(|n| n.parse().ok())) {
             (Some("ready"), None, None) => {
-                let lines: Vec<String> = self.parties.get(own).map_or_else(Vec::new, |party| {
+                let lines: Vec<String> = self.parties.get_mut(own).map_or_else(Vec::new, |party| {
+                    party.is_ready = true;
                     party.lanes.iter().map(|lane| format!("{} {}", lane.class, lane.credit)).collect()
                 });
                 for line in lines {
@@ -320,6 +324,9 @@ impl<'a> Trial<'a> {
 
     /// Lets the senders send on. Volatile messages, which may get lost, go along with the buffered ones.
     async fn grant(&mut self) {
+        if !self.parties.iter().all(|party| party.is_ready) {
+            return;
+        }
         self.volatile_turn = !self.volatile_turn;
         for own in 0..self.parties.len() {
             let lines = self.parties.get_mut(own).map(|party| party.grant(self.plan.messages, self.volatile_turn));
