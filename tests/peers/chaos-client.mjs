@@ -99,9 +99,15 @@ function allow(line) {
 function send(name, n) {
   sent.write({ namespace: NAMESPACE, class: name, n, state: "intent" });
   const draft = { receiverId: flags.to, content: `${name} ${n}`, class: name, n };
-  (name === "volatile" ? socket.volatile : socket).emit("NEW_MESSAGE", draft);
+  if (name === "volatile") socket.volatile.emit("NEW_MESSAGE", draft);
+  else if (flags.retries) socket.emit("NEW_MESSAGE", draft, (error) => error && tell(name, n, error.message));
+  else socket.emit("NEW_MESSAGE", draft);
   sent.write({ namespace: NAMESPACE, class: name, n, state: "sent" });
   console.log(`sent ${name} ${n}`);
+}
+
+function tell(name, n, why) {
+  sent.write({ namespace: NAMESPACE, class: name, n, state: "told", why });
 }
 
 function end() {

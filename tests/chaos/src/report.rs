@@ -111,6 +111,7 @@ pub fn page(outcomes: &[Outcome], command: &str) -> String {
            refuse some durable messages for now, as a busy one does.\n\
          - socket.io has no class that outlives a process. `retries` is tried as documented: `retries: 3, ackTimeout: 10000`, with\n  \
            connection state recovery on the server. Reconnection delays are the same everywhere, 50 ms to 500 ms.\n\
+         - Where a stock client's `retries` give up, its acknowledgement tells the sender; that counts as told.\n\
          - At most ten messages of a class are underway each way, in every stack: what an inbox of 100 holds. A faster sender\n  \
            would lose more with each cut where messages are lost at all.\n",
     );
@@ -129,7 +130,7 @@ fn faults(counts: Counts) -> String {
             counts.server_kills, counts.client_kills
         );
     }
-    text.push_str(" in each run; more messages are more of them.");
+    text.push_str(" in each run.");
     text
 }
 
