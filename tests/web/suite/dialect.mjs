@@ -8,6 +8,8 @@ function application({ user }) {
   const draft = (content) => ({ receiverId: user, content: String(content) });
   return {
     namespace: "messaging",
+    /** Whether what was sent is sent again after a loss, and done once. */
+    isNegotiated: true,
     /** An event that asks for nothing, and comes back. */
     event: "NEW_MESSAGE",
     echo: "MESSAGE_SENT",
@@ -32,6 +34,7 @@ function application({ user }) {
 function testEvents() {
   return {
     namespace: "messaging",
+    isNegotiated: false,
     event: "echo",
     echo: "echo",
     burst: 10_000,

@@ -86,7 +86,7 @@ export const queueing = {
     equal(await record.count(1, "echoes"), [3]);
   },
 
-  async "an acknowledgement that is awaited when the connection is lost ends"(env) {
+  async "an acknowledgement that is awaited when the connection is lost comes with the next, or ends"(env) {
     const manager = await env.connected();
     await manager.join("messaging");
     await env.control("hold", true);
@@ -94,8 +94,14 @@ export const queueing = {
     waiting.catch(() => {});
     await until(() => manager.getStats().pendingAcks === 1, "the emit");
     await env.control("cut");
-    equal((await fails(within(waiting, "the end"), "AckError", "DISCONNECTED")).isUnsent, false);
-    await env.control("hold", false);
+    if (env.dialect.isNegotiated) {
+      // The server tells by the message's id whether it has done it already.
+      await env.control("hold", false);
+      equal(await within(waiting, "the answer"), 1);
+    } else {
+      equal((await fails(within(waiting, "the end"), "AckError", "DISCONNECTED")).isUnsent, false);
+      await env.control("hold", false);
+    }
     await until(() => manager.getConnectionStatus() === "connected", "the connection");
     equal(await env.dialect.request(manager, 2), 2);
   },
