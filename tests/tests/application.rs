@@ -42,7 +42,9 @@ impl Server {
             issuer: None,
             audience: None,
             mirror_messages: true,
+            data_dir: None,
             demo: false,
+            inject_refusals: 0,
             presence_grace: Duration::ZERO,
             secret_is_made_up: false,
         };

@@ -51,8 +51,7 @@ export interface CoreClient {
   queue(): QueuedMessage[];
   status(): ConnectionStatus;
   averageLatency(): number | undefined;
-  /** The counters without their names. */
-  stats(): Omit<Stats, "counters"> & { readonly counters: readonly number[] };
+  stats(): Stats;
   userId(): string | undefined;
   networkChanged(reachable: boolean): void;
   enterBackground(): void;

@@ -1,6 +1,7 @@
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -13,7 +14,7 @@ use crate::Cors;
 /// something that is not there.
 const NOT_YET: &[(&str, &str)] = &[
     ("REDIS_URL", "scaling out over Redis is not there yet"),
-    ("DATABASE_URL", "persistence is not there yet"),
+    ("DATABASE_URL", "PostgreSQL is not there yet: data is kept in the folder of --data-dir"),
     ("TLS_CERT", "TLS is not there yet: put a proxy that terminates it in front"),
     ("TLS_KEY", "TLS is not there yet: put a proxy that terminates it in front"),
     ("FCM_SERVICE_ACCOUNT", "push notifications are not there yet"),
@@ -23,6 +24,8 @@ const NOT_YET: &[(&str, &str)] = &[
 
 /// Long enough for a page to load again, or a phone to change networks.
 const PRESENCE_GRACE: Duration = Duration::from_secs(5);
+
+const DATA_DIR: &str = "nexus-data";
 
 const ENVIRONMENT: &str = "The secret comes from the environment alone, for other users of a machine can read a \
 command line:
@@ -54,6 +57,10 @@ pub struct Args {
     /// The same as --mirror-messages=false.
     #[arg(long)]
     pub no_mirror: bool,
+    /// Folder for what outlives the server: what users who are away are sent later, and which events have had their
+    /// effect. Made if it is missing. Default: ./nexus-data, and with --demo a temporary one.
+    #[arg(long, env = "DATA_DIR", hide_env_values = true, value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
     /// What to log: error, warn, info, debug or trace, or filters such as info,nexus_server=debug.
     #[arg(long, env = "LOG", hide_env_values = true, default_value = "info", value_name = "FILTER")]
     pub log: String,
@@ -61,6 +68,10 @@ pub struct Args {
     /// tells everybody who is here.
     #[arg(long)]
     pub demo: bool,
+    /// Of so many in a hundred durable events the demo says that it has no time for them, to see that they come again.
+    #[arg(long, hide = true, value_name = "PERCENT", default_value_t = 0)]
+    #[arg(value_parser = clap::value_parser!(u8).range(..=100))]
+    pub inject_refusals: u8,
 }
 
 /// What a server is to be, checked.
@@ -78,8 +89,12 @@ pub struct Settings {
     pub audience: Option<String>,
     /// Whether messages go to `/realtime` too.
     pub mirror_messages: bool,
+    /// Where what outlives the process is kept. None: in a temporary folder that is deleted when the server stops.
+    pub data_dir: Option<PathBuf>,
     /// Whether everybody gets a token who asks for one, the page, and word of who is here.
     pub demo: bool,
+    /// Of how many in a hundred durable messages a demo says that it has no time for them. Default: 0.
+    pub inject_refusals: u8,
     /// How long a user without a session still counts as here. Default: 5 s. Zero: not at all.
     pub presence_grace: Duration,
     /// Whether the secret was made up for this process.
@@ -130,6 +145,9 @@ pub enum ConfigError {
          unset JWT_SECRET, or bind to a loopback address"
     )]
     PublicDemoWithSecret,
+    /// Refusals are for trying clients out.
+    #[error("--inject-refusals is for trials: it goes with --demo only")]
+    InjectWithoutDemo,
     /// The system's source of randomness failed.
     #[error("no randomness for a secret: {0}")]
     NoRandomness(String),
@@ -155,6 +173,11 @@ impl Settings {
         if args.demo && secret.is_some() && !address.is_loopback() {
             return Err(ConfigError::PublicDemoWithSecret);
         }
+        if args.inject_refusals > 0 && !args.demo {
+            return Err(ConfigError::InjectWithoutDemo);
+        }
+        let given = args.data_dir.clone().filter(|folder| !folder.as_os_str().is_empty());
+        let data_dir = given.or_else(|| (!args.demo).then(|| PathBuf::from(DATA_DIR)));
         let secret_is_made_up = secret.is_none();
         let secret = match secret {
             Some(text) => Secret::new(text.into_bytes())?,
@@ -168,7 +191,9 @@ impl Settings {
             issuer: args.jwt_issuer.clone().filter(|issuer| !issuer.is_empty()),
             audience: args.jwt_audience.clone().filter(|audience| !audience.is_empty()),
             mirror_messages: args.mirror_messages && !args.no_mirror,
+            data_dir,
             demo: args.demo,
+            inject_refusals: args.inject_refusals,
             presence_grace: PRESENCE_GRACE,
             secret_is_made_up,
         })
@@ -291,6 +316,23 @@ mod tests {
         let listen = |args: &[&str]| settings(args, &[("JWT_SECRET", SECRET)]).unwrap().listen.to_string();
         assert_eq!(listen(&[]), "0.0.0.0:3000");
         assert_eq!(listen(&["--bind", "::1", "--port", "81"]), "[::1]:81");
+    }
+
+    #[test]
+    fn data_is_kept_unless_it_is_a_demos() {
+        let folder = |args: &[&str]| settings(args, &[("JWT_SECRET", SECRET)]).unwrap().data_dir;
+        assert_eq!(folder(&[]), Some("nexus-data".into()));
+        assert_eq!(folder(&["--data-dir", "/var/lib/nexus"]), Some("/var/lib/nexus".into()));
+        assert_eq!(folder(&["--demo"]), None);
+        assert_eq!(folder(&["--demo", "--data-dir", "here"]), Some("here".into()));
+    }
+
+    #[test]
+    fn refusals_are_injected_into_demos_only() {
+        assert_eq!(settings(&["--demo", "--inject-refusals", "20"], &[]).unwrap().inject_refusals, 20);
+        let error = settings(&["--inject-refusals", "1"], &[("JWT_SECRET", SECRET)]).unwrap_err();
+        assert_eq!(error, ConfigError::InjectWithoutDemo);
+        assert!(Args::try_parse_from(["nexus-server", "--inject-refusals", "101"]).is_err());
     }
 
     #[test]

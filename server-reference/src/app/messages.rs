@@ -1,6 +1,6 @@
 //! Messages between users: what a client may send, and what becomes of it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
@@ -78,12 +78,16 @@ pub struct MessageId(String);
 
 /// Why an event of a client was refused: the acknowledgement, or the data of the event `exception`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Refused {
     ok: bool,
     /// For programs.
     pub code: RefusalCode,
     /// For people.
     pub message: String,
+    /// Not before so many milliseconds it makes sense to try again; not there where it never does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
 }
 
 /// What a client can do about a refusal.
@@ -97,8 +101,27 @@ pub enum RefusalCode {
     ContentTooLong,
     /// No such event here: don't send it again.
     UnknownEvent,
+    /// The server has too much to do, or no room on its disk: try again after `retryAfterMs`.
+    StorageBusy,
+    /// There were too many: try again after `retryAfterMs`.
+    RateLimited,
     /// The server failed: try again later.
     Internal,
+}
+
+impl RefusalCode {
+    /// The code as clients get it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidPayload => "invalid_payload",
+            Self::ContentTooLong => "content_too_long",
+            Self::UnknownEvent => "unknown_event",
+            Self::StorageBusy => "storage_busy",
+            Self::RateLimited => "rate_limited",
+            Self::Internal => "internal",
+        }
+    }
 }
 
 impl MessageDraft {
@@ -211,7 +234,13 @@ impl TryFrom<String> for MessageId {
 
 impl Refused {
     pub(super) fn new(code: RefusalCode, message: impl Into<String>) -> Self {
-        Self { ok: false, code, message: message.into() }
+        Self { ok: false, code, message: message.into(), retry_after_ms: None }
+    }
+
+    /// It had no effect, and may be sent again after this time.
+    pub(super) fn later(code: RefusalCode, retry_after: Duration) -> Self {
+        let retry_after_ms = u64::try_from(retry_after.as_millis()).ok();
+        Self { retry_after_ms, ..Self::new(code, "the server could not take it; try again later") }
     }
 
     fn invalid(message: &str) -> Self {

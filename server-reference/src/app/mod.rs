@@ -9,6 +9,7 @@ pub mod events;
 mod config;
 mod demo;
 mod gateways;
+mod inbox;
 mod messages;
 mod page;
 mod presence;

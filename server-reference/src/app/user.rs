@@ -37,6 +37,12 @@ impl UserId {
     pub fn room(&self) -> String {
         format!("user:{}", self.0)
     }
+
+    /// The room of those of the user's sockets that have been sent the inbox: what is appended to it goes there.
+    #[must_use]
+    pub fn inbox_room(&self) -> String {
+        format!("inbox:{}", self.0)
+    }
 }
 
 impl TryFrom<String> for UserId {

@@ -9,7 +9,7 @@ use std::{
 use futures_util::FutureExt;
 use nexus_core::{
     ByteString,
-    socketio::{Namespace as Name, Sid},
+    socketio::{Namespace as Name, Sid, delivery::Grant},
 };
 use parking_lot::Mutex;
 
@@ -82,6 +82,7 @@ fn accept(
     handshake: Handshake,
     decided: Decided,
 ) {
+    let lost = decided.lost;
     let Some((socket, replay)) = admit(connection, namespace, slot, handshake, decided) else { return };
     let shared = &socket.namespace.shared;
     shared.metrics.sockets_joined.increment();
@@ -93,7 +94,9 @@ fn accept(
             tracing::error!(sid = %connection.sid, "on_connection panicked");
         }
     }
-    let grant = socket.delivery.as_ref().map(|delivery| delivery.grant.clone());
+    // A session that goes on has lost nothing.
+    let lost = if socket.recovered { 0 } else { lost };
+    let grant = socket.delivery.as_ref().map(|delivery| Grant { lost, ..delivery.grant.clone() });
     let data = ConnectData { sid: socket.id.clone(), pid: socket.pid.clone(), grant };
     connection.with(|session, now| session.accept_with(now, slot, &data, replay));
     socket.open_queue();
@@ -124,10 +127,7 @@ fn admit(
     let mut members = locked.members.lock();
     let claimed = claim.map(|claim| members.claim(now, &claim, decided.user.as_deref(), metrics));
     let (resumed, refused, superseded) = match claimed {
-        None => {
-            gone.extend(members.expire(now, metrics));
-            (None, None, None)
-        }
+        None => (None, None, None),
         Some(Claimed { outcome, superseded, gone: expired }) => {
             gone.extend(expired);
             let (resumed, refused) =

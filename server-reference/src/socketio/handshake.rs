@@ -93,6 +93,7 @@ pub struct ConnectRequest {
 pub(super) struct Decided {
     pub(super) data: Option<Arc<dyn Any + Send + Sync>>,
     pub(super) user: Option<Arc<str>>,
+    pub(super) lost: u64,
 }
 
 /// Leaves out what it says.
@@ -137,6 +138,12 @@ impl ConnectRequest {
     /// that it belonged to, and by nobody else, and without a user nothing is granted (`docs/protocol.md`, "Negotiation").
     pub fn set_user(&self, user: &str) {
         self.decided.lock().user = Some(Arc::from(user));
+    }
+
+    /// Says that so many events past the client's position in its user's inbox are lost: it is told so with the grant
+    /// (`docs/protocol.md`, "Negotiation"). Default: 0.
+    pub fn set_lost(&self, lost: u64) {
+        self.decided.lock().lost = lost;
     }
 
     pub(super) fn take_decided(&self) -> Decided {

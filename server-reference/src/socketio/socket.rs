@@ -268,6 +268,12 @@ impl Socket {
         self.emitter().volatile()
     }
 
+    /// As [`Broadcast::position`](crate::Broadcast::position), for what is then emitted.
+    #[must_use]
+    pub fn position(&self, position: Position) -> Emitter {
+        self.emitter().position(position)
+    }
+
     fn emitter(&self) -> Emitter {
         let timeout = self.inner.namespace.shared.ack_timeout;
         Emitter { inner: Arc::clone(&self.inner), timeout, manner: Manner::default() }

@@ -7,7 +7,8 @@ use crate::test_app::SECRET;
 
 fn command(args: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nexus-server"));
-    command.env_clear().args(args).envs(variables.iter().copied());
+    // Where nothing else is said data goes to the folder in which it is started.
+    command.env_clear().current_dir(env!("CARGO_TARGET_TMPDIR")).args(args).envs(variables.iter().copied());
     command
 }
 
@@ -83,7 +84,11 @@ fn help_names_the_variables_and_shows_no_values() {
 fn it_says_where_it_listens_and_stops_on_signals() {
     for (signal, args, variables) in [
         ("-TERM", &["--demo"][..], &[("PORT", "0")][..]),
-        ("-INT", &[], &[("PORT", "0"), ("BIND", "127.0.0.1"), ("JWT_SECRET", SECRET), ("LOG", "trace")]),
+        (
+            "-INT",
+            &["--data-dir", "signals"],
+            &[("PORT", "0"), ("BIND", "127.0.0.1"), ("JWT_SECRET", SECRET), ("LOG", "trace")],
+        ),
     ] {
         let (child, line) = start(args, variables);
         let port = line.trim().strip_prefix("listening on http://127.0.0.1:").unwrap_or_else(|| panic!("{line}"));
@@ -92,6 +97,29 @@ fn it_says_where_it_listens_and_stops_on_signals() {
         assert_eq!(code, Some(0), "{log}");
         assert!(!log.contains(SECRET), "{log}");
     }
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_used_is_told_in_one_line() {
+    let file = concat!(env!("CARGO_TARGET_TMPDIR"), "/file");
+    std::fs::write(file, "").unwrap();
+    let folder = format!("{file}/data");
+    let output = output(&["--demo", "--port", "0", "--data-dir", &folder], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.starts_with(&format!("nexus-server: the data folder {folder} can't be written")), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+}
+
+#[test]
+fn a_folder_has_one_server() {
+    let (child, line) = start(&["--demo", "--port", "0", "--data-dir", "shared"], &[]);
+    assert!(line.starts_with("listening"), "{line}");
+    let output = output(&["--demo", "--port", "0", "--data-dir", "shared"], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("shared is in use by another server"), "{text}");
+    assert_eq!(stop(child, "-TERM").0, Some(0));
 }
 
 #[test]

@@ -49,7 +49,9 @@ impl TestApp {
 
     fn settings(more: &[&str]) -> Settings {
         let args = Args::parse_from([&["nexus-server", "--bind", "127.0.0.1", "--port", "0"], more].concat());
-        Settings::new(&args, |name| (name == "JWT_SECRET").then(|| SECRET.into())).unwrap()
+        let settings = Settings::new(&args, |name| (name == "JWT_SECRET").then(|| SECRET.into())).unwrap();
+        // A folder of its own, deleted with it, unless the test names one.
+        Settings { data_dir: args.data_dir, ..settings }
     }
 
     async fn with_settings(settings: Settings) -> Self {

@@ -4,5 +4,6 @@
 
 mod failures;
 mod inbox;
+mod kill;
 mod ledger;
 mod support;

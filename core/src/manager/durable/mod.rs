@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     socketio::{AckId, Namespace},
-    sorted::{SortedMap, SortedSet, sort_by},
+    sorted::{SortedMap, SortedSet},
     time::Timestamp,
 };
 
@@ -173,7 +173,7 @@ impl Durable {
     /// The keys that are in use, in their order.
     pub(super) fn keys(&self) -> Vec<MessageKey> {
         let mut keys: Vec<_> = self.entries.values().map(|entry| entry.key.clone()).collect();
-        sort_by(&mut keys, Ord::cmp);
+        keys.sort_unstable();
         keys
     }
 

@@ -1,12 +1,17 @@
 //! What a client is told about its event.
 
-use std::{future::ready, sync::Arc};
+use std::{
+    future::{Future, ready},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde::Serialize;
 
 use crate::{
-    EmitError, Event, Socket,
+    EmitError, Event, NotDurable, Socket,
     app::{RefusalCode, Refused, events::common},
+    store::StoreError,
 };
 
 /// How much of an event's name is shown: the name is the client's, and may be as long as a message.
@@ -22,6 +27,7 @@ pub(super) struct Done {
 pub(super) enum Failure {
     Refused(Refused),
     Emit(EmitError),
+    Store(StoreError),
 }
 
 impl Done {
@@ -37,12 +43,27 @@ pub(super) fn on<C: Send + Sync + 'static>(
     context: &Arc<C>,
     handle: fn(&Event, &C) -> Result<(), Failure>,
 ) {
+    on_async(socket, name, context, move |event, context| ready(handle(&event, &context)));
+}
+
+/// As [`on`], for a handler that waits for something.
+pub(super) fn on_async<C, R>(
+    socket: &Socket,
+    name: &str,
+    context: &Arc<C>,
+    handle: impl Fn(Event, Arc<C>) -> R + Send + Sync + 'static,
+) where
+    C: Send + Sync + 'static,
+    R: Future<Output = Result<(), Failure>> + Send + 'static,
+{
     let context = Arc::clone(context);
     socket.on(name, move |event| {
-        if let Err(failure) = handle(&event, &context) {
-            answer(&event, failure);
+        let handled = handle(event.clone(), Arc::clone(&context));
+        async move {
+            if let Err(failure) = handled.await {
+                answer(&event, failure);
+            }
         }
-        ready(())
     });
 }
 
@@ -56,9 +77,21 @@ pub(super) fn refuse_unknown(socket: &Socket, known: &'static [&str]) {
     });
 }
 
+/// Has a durable event come again, and refuses another, which its sender may send again by itself.
+pub(super) fn not_now(event: &Event, after: Duration, code: RefusalCode) {
+    tracing::debug!(socket = event.socket().id(), ?code, "not now");
+    if event.retry(after, code.as_str()).is_err() {
+        refuse(event, Refused::later(code, after));
+    }
+}
+
 fn answer(event: &Event, failure: Failure) {
     match failure {
         Failure::Refused(refused) => refuse(event, refused),
+        Failure::Store(error) => {
+            tracing::warn!(%error, "an event could not be stored");
+            not_now(event, error.retry_after(), RefusalCode::StorageBusy);
+        }
         Failure::Emit(EmitError::Disconnected(_)) => {
             tracing::debug!(socket = event.socket().id(), "the sender left before it could be told");
         }
@@ -69,7 +102,8 @@ fn answer(event: &Event, failure: Failure) {
     }
 }
 
-/// Tells a client why its event was refused: by acknowledgement if it waits for one, else by event.
+/// Tells a client why its event was refused: by acknowledgement if it waits for one, else by event. For a durable event that
+/// is its outcome.
 fn refuse(event: &Event, refused: Refused) {
     #[derive(Serialize)]
     struct Exception {
@@ -82,7 +116,7 @@ fn refuse(event: &Event, refused: Refused) {
     let socket = event.socket();
     tracing::debug!(event = ?name, socket = socket.id(), code = ?refused.code, "event refused");
     let sent = if event.has_ack() {
-        event.ack(&refused)
+        event.reject(refused.code.as_str(), &refused)
     } else {
         socket.emit(common::EXCEPTION, &Exception { event: name, refused })
     };
@@ -100,5 +134,18 @@ impl From<Refused> for Failure {
 impl From<EmitError> for Failure {
     fn from(error: EmitError) -> Self {
         Self::Emit(error)
+    }
+}
+
+/// The handlers had returned, so nothing of it is committed: it may come again.
+impl From<NotDurable> for Failure {
+    fn from(error: NotDurable) -> Self {
+        Self::Store(StoreError::Failed(error.to_string()))
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
     }
 }

@@ -1,25 +1,26 @@
 //! `/messaging`: messages between users, whether they arrived, and who is typing.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 
 use super::{
     Hall,
-    answer::{Done, Failure, on, refuse_unknown},
+    answer::{Done, Failure, not_now, on, on_async, refuse_unknown},
+    post::Post,
 };
 use crate::{
     EmitError, Event, Namespace, Payload, Socket,
-    app::{
-        Delivery, MessageDraft, MessageId, Typing, UserId, clock,
-        events::{messaging, realtime},
-    },
+    app::{Delivery, MessageDraft, MessageId, RefusalCode, Typing, UserId, clock, events::messaging, inbox::Inboxes},
 };
 
 /// Whose socket it is, and where copies of messages go.
-struct Desk {
-    user: Arc<UserId>,
-    mirror: Option<Namespace>,
+pub(super) struct Desk {
+    pub(super) user: Arc<UserId>,
+    pub(super) namespace: Namespace,
+    pub(super) mirror: Option<Namespace>,
+    pub(super) inboxes: Arc<Inboxes>,
+    inject_refusals: u8,
 }
 
 /// What the receiver of [`Typing`] gets.
@@ -41,32 +42,47 @@ struct DeliveryNotice<'a> {
     timestamp: u64,
 }
 
-/// With a mirror, messages go there too.
-pub(super) fn install(namespace: &Namespace, hall: &Hall, mirror: Option<&Namespace>) {
-    let (hall, mirror) = (hall.clone(), mirror.cloned());
+/// With a mirror, messages go there too. Of so many in a hundred durable messages it is said that there is no time.
+pub(super) fn install(namespace: &Namespace, hall: &Hall, mirror: Option<&Namespace>, inject_refusals: u8) {
+    let (hall, own, mirror) = (hall.clone(), namespace.clone(), mirror.cloned());
     namespace.on_connection(move |socket: Socket| {
-        let Some(user) = hall.welcome(&socket) else { return };
-        let desk = Arc::new(Desk { user, mirror: mirror.clone() });
-        on(&socket, messaging::NEW_MESSAGE, &desk, new_message);
+        let Some(user) = hall.welcome_to_inbox(&socket) else { return };
+        let (namespace, mirror, inboxes) = (own.clone(), mirror.clone(), Arc::clone(&hall.inboxes));
+        let desk = Arc::new(Desk { user, namespace, mirror, inboxes, inject_refusals });
+        on_async(&socket, messaging::NEW_MESSAGE, &desk, new_message);
         on(&socket, messaging::USER_TYPING, &desk, user_typing);
         on(&socket, messaging::MESSAGE_DELIVERED, &desk, message_delivered);
         refuse_unknown(&socket, messaging::FROM_CLIENTS);
     });
 }
 
-/// To all devices of the receiver and the sender's other devices; then the sending socket is told. The mirror has no
-/// other way to tell the sender, so there all devices of both get it.
-fn new_message(event: &Event, desk: &Desk) -> Result<(), Failure> {
-    let message = MessageDraft::parse(event.payload())?.into_message(UserId::clone(&desk.user), clock::epoch_millis());
-    let (socket, payload) = (event.socket(), Payload::from_value(&message).map_err(EmitError::from)?);
-    let (receiver, sender) = (message.receiver_id.room(), desk.user.room());
-    socket.to(&receiver).to(&sender).emit_payload(messaging::NEW_MESSAGE, &payload)?;
-    if let Some(mirror) = &desk.mirror {
-        mirror.to(&receiver).to(&sender).emit_payload(realtime::NEW_MESSAGE, &payload)?;
+/// Into the inboxes of both; then to all devices of the receiver and the sender's other devices, and the sending socket is
+/// told. Nobody is told what is not on disk.
+async fn new_message(event: Event, desk: Arc<Desk>) -> Result<(), Failure> {
+    if event.is_durable()
+        && let Some((after, code)) = injected(desk.inject_refusals)
+    {
+        not_now(&event, after, code);
+        return Ok(());
     }
-    socket.emit_payload(messaging::MESSAGE_SENT, &payload)?;
+    let message = MessageDraft::parse(event.payload())?.into_message(UserId::clone(&desk.user), clock::epoch_millis());
+    let payload = Payload::from_value(&message).map_err(EmitError::from)?;
+    let post = Post::new(&desk, event.socket(), &message.receiver_id, payload);
+    post.commit(&event, &desk).await?;
     event.ack(&message.receipt())?;
     Ok(())
+}
+
+/// Chance, in a demo that tries its clients.
+fn injected(percent: u8) -> Option<(Duration, RefusalCode)> {
+    let mut random = [0; 4];
+    if percent == 0 || getrandom::fill(&mut random).is_err() {
+        return None;
+    }
+    let [a, b, pause, which] = random;
+    let drawn = u16::from_le_bytes([a, b]) % 100;
+    let code = if which % 2 == 0 { RefusalCode::StorageBusy } else { RefusalCode::RateLimited };
+    (drawn < u16::from(percent)).then_some((Duration::from_millis(u64::from(pause) + 1), code))
 }
 
 /// To all devices of the receiver that can take it now: it means nothing later.
@@ -88,7 +104,13 @@ fn user_typing(event: &Event, desk: &Desk) -> Result<(), Failure> {
 fn message_delivered(event: &Event, desk: &Desk) -> Result<(), Failure> {
     let delivery = Delivery::parse(event.payload())?;
     let notice = DeliveryNotice { id: &delivery.id, receiver_id: &desk.user, timestamp: clock::epoch_millis() };
-    event.socket().to(&delivery.sender_id.room()).emit(messaging::MESSAGE_DELIVERED, &notice)?;
+    let (socket, payload) = (event.socket(), Payload::from_value(&notice).map_err(EmitError::from)?);
+    let told = socket.to(&delivery.sender_id.room());
+    event.after_commit(move || {
+        if let Err(error) = told.emit_payload(messaging::MESSAGE_DELIVERED, &payload) {
+            tracing::debug!(%error, "who sent a message was not told that it arrived");
+        }
+    })?;
     event.ack(&Done::new())?;
     Ok(())
 }

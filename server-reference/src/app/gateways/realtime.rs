@@ -23,7 +23,7 @@ struct Pong {
 pub(super) fn install(namespace: &Namespace, hall: &Hall) {
     let hall = hall.clone();
     namespace.on_connection(move |socket: Socket| {
-        if hall.welcome(&socket).is_none() {
+        if hall.welcome_to_inbox(&socket).is_none() {
             return;
         }
         on(&socket, realtime::ACTIVITY_PING, &Arc::new(()), activity_ping);
