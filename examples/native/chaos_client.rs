@@ -199,9 +199,9 @@ impl Lane {
                 last += 1;
                 self.note(last, "intent")?;
                 if self.class == "durable" {
-                    self.send_durable(last).await?
+                    self.send_durable(last).await?;
                 } else {
-                    self.send(last)?
+                    self.send(last)?;
                 }
                 println!("sent {} {last}", self.class);
             }

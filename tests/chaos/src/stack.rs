@@ -12,6 +12,9 @@ use tokio::process::Command;
 /// Signs the tokens of the trial's server, which only listens on loopback.
 const SECRET: &str = "for trials on loopback only, no secret at all";
 
+/// How many per cent of the durable messages are refused for now, as a busy server does.
+const REFUSALS_PERCENT: &str = "3";
+
 /// A server with its clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stack {
@@ -93,11 +96,12 @@ impl Stack {
 
     /// The server, on a port that it has to itself.
     #[must_use]
-    pub fn server(self, programs: &Programs, port: u16) -> Command {
+    pub fn server(self, programs: &Programs, port: u16, folder: &Path) -> Command {
         let port = port.to_string();
         if self == Self::Nexus {
             let mut command = Command::new(&programs.server);
-            command.args(["--demo", "--port", &port, "--log", "warn"]);
+            command.args(["--demo", "--port", &port, "--log", "warn", "--data-dir"]).arg(folder.join("server"));
+            command.args(["--inject-refusals", REFUSALS_PERCENT]);
             command.env("JWT_SECRET", SECRET);
             return command;
         }

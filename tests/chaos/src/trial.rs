@@ -158,7 +158,7 @@ impl<'a> Trial<'a> {
         let port = free_port()?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let log = plan.folder.join("server.log");
-        let server = Program::start(Role::Server, plan.stack.server(programs, port), &log, &said)?;
+        let server = Program::start(Role::Server, plan.stack.server(programs, port, &plan.folder), &log, &said)?;
         let up = async {
             while let Some(said) = lines.recv().await {
                 if said.line.starts_with("listening on ") {
@@ -260,7 +260,7 @@ impl<'a> Trial<'a> {
         let now = Instant::now();
         if self.server_restart.is_some_and(|at| at <= now) {
             self.server_restart = None;
-            let command = self.plan.stack.server(self.programs, self.port);
+            let command = self.plan.stack.server(self.programs, self.port, &self.plan.folder);
             let log = self.plan.folder.join("server.log");
             self.server = Some(Program::start(Role::Server, command, &log, &self.said)?);
         }
