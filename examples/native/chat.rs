@@ -9,13 +9,15 @@ mod demo_token;
 use std::{
     error::Error,
     io::{self, IsTerminal, Write},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
 use clap::Parser;
 use nexus_core::{
-    driver::{Auth, Client, Event, Notice},
+    driver::{Auth, Client, Event, Notice, Outcome},
     manager::{Config, ConnectionStatus, StatusChange},
+    socketio::Payload,
 };
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -43,6 +45,10 @@ struct Args {
     /// Your token. Default: one from the server, which was started with --demo then.
     #[arg(long, env = "NEXUS_TOKEN", hide_env_values = true)]
     token: Option<String>,
+    /// Directory in which messages are kept until the server has them, whatever becomes of this program. Default: they
+    /// are kept in memory.
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -83,6 +89,7 @@ struct Screen {
     name: String,
     to: Option<String>,
     client: Client,
+    durable: bool,
     colours: bool,
 }
 
@@ -90,7 +97,12 @@ struct Screen {
 async fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     let (tell, mut news) = mpsc::unbounded_channel();
-    let client = Client::new(Config::new(&args.url)?)?;
+    let durable = args.data_dir.is_some();
+    let builder = Client::builder(Config::new(&args.url)?);
+    let client = match args.data_dir {
+        Some(directory) => builder.store(directory).build()?,
+        None => builder.build()?,
+    };
     let _listening = [
         client.on("messaging", "NEW_MESSAGE", to(&tell, News::Came))?,
         client.add_status_listener(to(&tell, News::Status)),
@@ -98,8 +110,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     ];
     let auth = args.token.map_or_else(|| Auth::from(demo_token::provider(&args.url, &args.name)), Auth::from);
     tokio::spawn(read_input(tell.clone()));
-    let screen =
-        Screen { name: args.name.clone(), to: args.to, client: client.clone(), colours: io::stdout().is_terminal() };
+    let screen = Screen {
+        name: args.name.clone(),
+        to: args.to,
+        client: client.clone(),
+        durable,
+        colours: io::stdout().is_terminal(),
+    };
     tokio::spawn(connect(client.clone(), args.name, auth, tell.clone()));
     screen.run(&mut news, &tell).await?;
     client.close().await;
@@ -159,6 +176,10 @@ impl Screen {
                     self.show(&format!("! {namespace}: {error}"))?;
                 }
                 News::Notice(Notice::MessageDropped(_)) => self.show("! a message waited too long and was dropped")?,
+                News::Notice(Notice::Restored { messages, .. }) if !messages.is_empty() => {
+                    self.show(&format!("· {} of your messages were still here, and are sent", messages.len()))?;
+                }
+                News::Notice(Notice::StoreFailed(error)) => self.show(&format!("! {error}"))?,
                 News::Notice(_) => {}
                 News::Line(line) => self.show(&line)?,
             }
@@ -196,7 +217,8 @@ impl Screen {
             _ if content.is_empty() => self.prompt(),
             None => self.show("· To whom? Start with @NAME."),
             Some(to) => {
-                tokio::spawn(send(self.client.clone(), to.clone(), content.to_owned(), tell.clone()));
+                let (client, to, content) = (self.client.clone(), to.clone(), content.to_owned());
+                tokio::spawn(send(client, to, content.clone(), self.durable, tell.clone()));
                 if self.client.connection_status() != ConnectionStatus::Connected {
                     return self.show(&format!("… {content}  (waits for the connection)"));
                 }
@@ -257,17 +279,35 @@ impl Screen {
 }
 
 /// Sends a message, now or when there is a connection again, and says what became of it.
-async fn send(client: Client, to: String, content: String, tell: mpsc::UnboundedSender<News>) {
+async fn send(client: Client, to: String, content: String, durable: bool, tell: mpsc::UnboundedSender<News>) {
     let started = Instant::now();
     let draft = Draft { receiver_id: &to, content: &content };
-    let answer = client.emit_with_ack_timeout("messaging", "NEW_MESSAGE", &draft, PATIENCE).await;
+    let answer = if durable {
+        send_durable(&client, &draft).await
+    } else {
+        let answer = client.emit_with_ack_timeout("messaging", "NEW_MESSAGE", &draft, PATIENCE).await;
+        answer.map_err(|error| error.to_string())
+    };
     let line = match answer.map(|answer| answer.arg::<Receipt>(0)) {
         Ok(Ok(receipt)) if receipt.ok => format!("✓ {content}  ({})", millis(started.elapsed())),
         Ok(Ok(receipt)) => format!("✗ {content}  ({})", printable(&receipt.message)),
         Ok(Err(error)) => format!("? {content}  ({error})"),
-        Err(error) => format!("? {content}  ({error})"),
+        Err(error) => format!("? {content}  ({})", printable(&error)),
     };
     let _ = tell.send(News::Line(line));
+}
+
+/// Has a message kept until the server has it. If this program ends before, the next one sends it.
+async fn send_durable(client: &Client, draft: &Draft<'_>) -> Result<Payload, String> {
+    let message = client.emit_durable("messaging", "NEW_MESSAGE", draft).map_err(|error| error.to_string())?;
+    message.accepted().await.map_err(|error| error.to_string())?;
+    match message.outcome().await {
+        Ok(Outcome::Acked(answer)) => Ok(answer),
+        Ok(Outcome::Rejected { code, .. }) => Err(format!("refused: {code}")),
+        Ok(Outcome::Expired { .. }) => Err("it waited too long".to_owned()),
+        Ok(_) => Err("the server may or may not have it".to_owned()),
+        Err(error) => Err(format!("kept: {error}")),
+    }
 }
 
 /// Text of others, with nothing that would command the terminal.

@@ -1,5 +1,7 @@
 //! Durable messages of real processes that are killed (SIGKILL), to a server that dies as well.
 
+#![expect(clippy::unwrap_used, reason = "a server that fails in a test fails the test")]
+
 use std::{
     error::Error,
     fs,

@@ -126,12 +126,10 @@ async fn a_live_client_takes_over_with_its_next_connection_what_another_left() -
     peer.grant().await?;
     peer.durable("1").await?;
     loop {
-        match within("the notice", notices.recv()).await?.ok_or("closed")? {
-            Notice::Restored { messages, unreadable } => {
-                assert_eq!((messages.len(), unreadable), (1, 0));
-                return Ok(());
-            }
-            _ => {}
+        let notice = within("the notice", notices.recv()).await?.ok_or("closed")?;
+        if let Notice::Restored { messages, unreadable } = notice {
+            assert_eq!((messages.len(), unreadable), (1, 0));
+            return Ok(());
         }
     }
 }
