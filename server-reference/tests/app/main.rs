@@ -5,6 +5,7 @@
 mod binary;
 mod http;
 mod identity;
+mod inbox;
 mod messaging;
 mod page;
 mod presence;
