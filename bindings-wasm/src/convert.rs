@@ -1,7 +1,5 @@
 //! What the manager tells and shows, as plain objects.
 
-use std::mem;
-
 use bytes::Bytes;
 use js_sys::{Array, Uint8Array};
 use nexus_core::{
@@ -140,21 +138,7 @@ pub(crate) fn stats(stats: &Stats) -> JsValue {
         .into()
 }
 
-fn counters(stats: &Stats) -> JsValue {
-    let all = stats.counters.iter();
-    all.fold(Fields::default(), |fields, (name, count)| fields.set(&camel_case(name), count as f64)).into()
-}
-
-/// `frames_out` is `framesOut`.
-fn camel_case(name: &str) -> String {
-    let mut text = String::with_capacity(name.len());
-    let mut starts_word = false;
-    for letter in name.chars() {
-        if letter == '_' {
-            starts_word = true;
-        } else {
-            text.push(if mem::take(&mut starts_word) { letter.to_ascii_uppercase() } else { letter });
-        }
-    }
-    text
+/// Without names, in the order of the core's: the package has them as well.
+fn counters(stats: &Stats) -> Array {
+    stats.counters.iter().map(|(_, count)| JsValue::from_f64(count as f64)).collect()
 }

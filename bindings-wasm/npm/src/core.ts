@@ -51,7 +51,8 @@ export interface CoreClient {
   queue(): QueuedMessage[];
   status(): ConnectionStatus;
   averageLatency(): number | undefined;
-  stats(): Stats;
+  /** The counters without their names. */
+  stats(): Omit<Stats, "counters"> & { readonly counters: readonly number[] };
   userId(): string | undefined;
   networkChanged(reachable: boolean): void;
   enterBackground(): void;

@@ -108,7 +108,7 @@ export class EmitError extends RealtimeError<EmitErrorCode> {
   }
 }
 
-export type AckErrorCode = "TIMED_OUT" | "DISCONNECTED" | "CANCELLED" | "NOT_SENT";
+export type AckErrorCode = "TIMED_OUT" | "DISCONNECTED" | "CANCELLED" | "NOT_SENT" | "UNKNOWN";
 
 /** An awaited acknowledgement did not come. */
 export class AckError extends RealtimeError<AckErrorCode> {

@@ -12,7 +12,7 @@ import type { ManagerOptions } from "./options.js";
 import { encode } from "./payload.js";
 import { Queue } from "./queue.js";
 import { ackTimeoutOf, cancelMessage, classOf, send, ttlOf } from "./sending.js";
-import { NO_STATS } from "./stats.js";
+import { named, NO_STATS } from "./stats.js";
 import type {
   ConnectionQuality,
   ConnectionStatus,
@@ -201,14 +201,16 @@ class RealtimeManager implements Manager<AnyEvents, AnyEvents> {
 
   getStats(): Stats {
     const { client, backlog, channels, status, quality } = this.#connection;
-    const stats = client === undefined ? NO_STATS : this.#connection.guard(() => client.stats());
+    const stats = client === undefined ? undefined : this.#connection.guard(() => client.stats());
+    const { queuedMessages, queuedBytes } = stats ?? NO_STATS;
     return {
       ...NO_STATS,
       ...stats,
+      counters: stats === undefined ? NO_STATS.counters : named(stats.counters),
       status,
       quality,
-      queuedMessages: stats.queuedMessages + backlog.size,
-      queuedBytes: stats.queuedBytes + backlog.bytes,
+      queuedMessages: queuedMessages + backlog.size,
+      queuedBytes: queuedBytes + backlog.bytes,
       listeners: channels.size,
     };
   }

@@ -35,7 +35,7 @@ export class Queue implements OfflineQueue {
     return this.messages().filter(({ id }) => cancelMessage(this.#connection, id)).length;
   }
 
-  get #stats(): typeof NO_STATS {
+  get #stats(): Pick<typeof NO_STATS, "queuedMessages" | "queuedBytes"> {
     const { client } = this.#connection;
     return client === undefined ? NO_STATS : this.#connection.guard(() => client.stats());
   }

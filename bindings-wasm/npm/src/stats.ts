@@ -1,5 +1,6 @@
 import type { Counters, Stats } from "./types.js";
 
+/** In the order in which the core gives them. */
 const NO_COUNTERS: Counters = {
   attempts: 0,
   connects: 0,
@@ -35,6 +36,11 @@ const NO_COUNTERS: Counters = {
   sleeps: 0,
   tokensRequested: 0,
 };
+
+/** The counters that the core gives, with their names. */
+export function named(counts: readonly number[]): Counters {
+  return Object.fromEntries(Object.keys(NO_COUNTERS).map((name, at) => [name, counts[at] ?? 0])) as unknown as Counters;
+}
 
 /** The figures of a manager that has not connected yet. */
 export const NO_STATS: Stats = {

@@ -9,7 +9,7 @@ use crate::{
         Namespace,
         delivery::{Class, Grant, Marker},
     },
-    sorted::SortedMap,
+    sorted::{SortedMap, sort_by},
 };
 
 /// Messages that ended without anybody knowing whether the server has them.
@@ -169,7 +169,7 @@ impl Kept {
     pub(super) fn abandon_all(&mut self, instances: &mut InstanceSource) -> Unknown {
         let namespaces: Vec<_> = self.lanes.iter().map(|(namespace, _)| namespace.clone()).collect();
         let mut unknown: Unknown = namespaces.iter().flat_map(|namespace| self.abandon(namespace, instances)).collect();
-        unknown.sort_unstable_by_key(|(message, _)| *message);
+        sort_by(&mut unknown, |one, other| one.0.cmp(&other.0));
         unknown
     }
 

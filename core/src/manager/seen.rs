@@ -21,7 +21,7 @@ impl Identity {
     pub(super) fn of(event: &str, payload: &Payload) -> Option<Self> {
         let first = payload.raw_arg(0).filter(|first| first.starts_with('{'))?;
         // Most events have neither, and are not worth a second reading.
-        if !first.contains("\"uniqueId\"") && !first.contains("\"id\"") {
+        if !has(first, "\"uniqueId\"") && !has(first, "\"id\"") {
             return None;
         }
         let [unique, id] = json::fields(first, ["uniqueId", "id"])?;
@@ -40,6 +40,11 @@ impl Identity {
         unique.hash(&mut hasher);
         Self { hash: hasher.finish(), is_weak: unique.starts_with(WEAK) }
     }
+}
+
+/// `contains`, with a tenth of its code.
+fn has(text: &str, part: &str) -> bool {
+    text.as_bytes().windows(part.len()).any(|window| window == part.as_bytes())
 }
 
 /// A string, or a number.

@@ -127,7 +127,10 @@ fn admit(
     let mut members = locked.members.lock();
     let claimed = claim.map(|claim| members.claim(now, &claim, decided.user.as_deref(), metrics));
     let (resumed, refused, superseded) = match claimed {
-        None => (None, None, None),
+        None => {
+            gone.extend(members.expire(now, metrics));
+            (None, None, None)
+        }
         Some(Claimed { outcome, superseded, gone: expired }) => {
             gone.extend(expired);
             let (resumed, refused) =

@@ -136,11 +136,16 @@ impl Members {
     pub(super) fn claim(&mut self, now: Timestamp, claim: &Claim, user: Option<&str>, metrics: &Metrics) -> Claimed {
         let mut claimed = Claimed { outcome: Err(NotResumed::Unknown), superseded: None, gone: Gone::new() };
         claimed.outcome = self.take_session(now, claim, user, &mut claimed.superseded, &mut claimed.gone);
-        if let Some(recovery) = &mut self.recovery {
-            claimed.gone.extend(recovery.log.expire(now));
-            recovery.count(metrics);
-        }
+        claimed.gone.extend(self.expire(now, metrics));
         claimed
+    }
+
+    /// Lets go what is too old. Whoever joins or leaves does so: an idle namespace keeps what it has, within its bounds.
+    pub(super) fn expire(&mut self, now: Timestamp, metrics: &Metrics) -> Gone {
+        let Some(recovery) = &mut self.recovery else { return Gone::new() };
+        let gone = recovery.log.expire(now);
+        recovery.count(metrics);
+        gone
     }
 
     fn take_session(

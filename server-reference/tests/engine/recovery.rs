@@ -425,6 +425,31 @@ async fn a_slow_consumer_resumes_by_a_replay_longer_than_its_queue() {
 }
 
 #[tokio::test]
+async fn a_client_that_answers_no_ping_may_come_back() {
+    let millis = std::time::Duration::from_millis;
+    let config = Config { ping_interval: millis(20), ping_timeout: millis(20), ..Config::default() };
+    let (_io, address, mut hearing) = start_with(config, RecoveryConfig::default()).await;
+    let (_silent, session) = fresh(address).await;
+    heard(&mut hearing).await;
+    assert_eq!(heard(&mut hearing).await, Heard::Left(DisconnectReason::PingTimeout));
+    let (_client, _, resumed) = connect(address, &resuming(&session, None)).await;
+    assert_eq!(resumed, session);
+}
+
+#[tokio::test]
+async fn a_session_that_waited_too_long_is_over() {
+    let recovery = RecoveryConfig { window: std::time::Duration::ZERO, ..RecoveryConfig::default() };
+    let (io, address, mut hearing) = start_with(Config::default(), recovery).await;
+    let (client, session) = fresh(address).await;
+    heard(&mut hearing).await;
+    lose(client, &mut hearing).await;
+    let (_client, _, other) = connect(address, &resuming(&session, None)).await;
+    assert_ne!(other.pid, session.pid);
+    assert_eq!(io.metrics().sessions_not_recovered(NotResumed::Unknown), 1);
+    assert_eq!(io.metrics().sessions_parked.value(), 0, "it is let go");
+}
+
+#[tokio::test]
 async fn beyond_its_bounds_there_is_a_fresh_session() {
     let recovery = RecoveryConfig { max_events: 2, max_sessions: 1, ..RecoveryConfig::default() };
     let (io, address, mut hearing) = start_with(Config::default(), recovery).await;

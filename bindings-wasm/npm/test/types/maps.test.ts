@@ -49,6 +49,21 @@ manager.once("/", "hello", (name) => same<typeof name, string>());
 manager.off("messaging", "nothing");
 same<ReturnType<typeof manager.emit>, "transmitted" | "queued" | "dropped">();
 
+const durable = manager.emit("messaging", "NEW_MESSAGE", { content: "a", receiverId: "b" }, { delivery: "durable", ttl: 1 });
+void durable.outcome.then((outcome) => {
+  if (outcome.status === "acked") same<typeof outcome.value, Receipt>();
+  if (outcome.status === "expired") same<typeof outcome.isSent, boolean>();
+});
+same<typeof durable.accepted, Promise<void>>();
+void manager.emit("messaging", "ping", undefined, { delivery: "durable" }).outcome.then((outcome) => {
+  if (outcome.status === "acked") same<typeof outcome.value, undefined>();
+});
+manager.emit("messaging", "typing", args("room", true), { delivery: "durable" });
+// @ts-expect-error the data is of another type
+manager.emit("messaging", "NEW_MESSAGE", { content: 1 }, { delivery: "durable" });
+// @ts-expect-error an acknowledgement is awaited by `outcome`
+manager.emitWithAck("messaging", "NEW_MESSAGE", { content: "a", receiverId: "b" }, { delivery: "durable" });
+
 // @ts-expect-error no such namespace
 manager.on("message", "NEW_MESSAGE", () => {});
 // @ts-expect-error no such event

@@ -4,7 +4,7 @@ import { makeError, PanickedError } from "../../src/errors.ts";
 import { makeManager } from "../../src/manager.ts";
 import type { ManagerOptions } from "../../src/options.ts";
 import { NO_STATS } from "../../src/stats.ts";
-import type { ConnectionStatus, QueuedMessage, Stats } from "../../src/types.ts";
+import type { ConnectionStatus, QueuedMessage } from "../../src/types.ts";
 
 /** As much of the core as the package's own logic can be seen against. It never connects by itself: {@link accept} does. */
 export class FakeClient implements CoreClient {
@@ -201,7 +201,7 @@ export class FakeClient implements CoreClient {
   isJoined = (): boolean => false;
   averageLatency = (): number | undefined => 12.4;
   queue = (): QueuedMessage[] => [...this.#queue];
-  stats = (): Stats => ({ ...NO_STATS, queuedMessages: this.#queue.length });
+  stats = (): ReturnType<CoreClient["stats"]> => ({ ...NO_STATS, queuedMessages: this.#queue.length, counters: [] });
   status = (): ConnectionStatus => this.#status;
   userId = (): string | undefined => this.#user;
 }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     socketio::{AckId, Namespace},
-    sorted::{SortedMap, SortedSet},
+    sorted::{SortedMap, SortedSet, sort_by},
     time::Timestamp,
 };
 
@@ -173,7 +173,7 @@ impl Durable {
     /// The keys that are in use, in their order.
     pub(super) fn keys(&self) -> Vec<MessageKey> {
         let mut keys: Vec<_> = self.entries.values().map(|entry| entry.key.clone()).collect();
-        keys.sort_unstable();
+        sort_by(&mut keys, Ord::cmp);
         keys
     }
 

@@ -19,6 +19,7 @@ use crate::{
         },
     },
     socketio::{Namespace, Payload},
+    sorted::sort_by,
     time::Timestamp,
 };
 
@@ -216,7 +217,7 @@ impl Manager {
         let known = self.durable.keys();
         let mut stored: Vec<_> =
             stored.into_iter().filter(|message| known.binary_search(&message.key).is_err()).collect();
-        stored.sort_by(|a, b| a.key.cmp(&b.key));
+        sort_by(&mut stored, |a, b| a.key.cmp(&b.key));
         stored.dedup_by(|a, b| a.key == b.key);
         // Clocks are set back at times, and ids never are.
         let mut at = 0;
@@ -233,7 +234,7 @@ impl Manager {
                 (message.sent.is_none(), at, message)
             })
             .collect();
-        ordered.sort_by(|a, b| (a.0, a.1, &a.2.key).cmp(&(b.0, b.1, &b.2.key)));
+        sort_by(&mut ordered, |a, b| (a.0, a.1, &a.2.key).cmp(&(b.0, b.1, &b.2.key)));
         if ordered.is_empty() && unreadable == 0 {
             return;
         }

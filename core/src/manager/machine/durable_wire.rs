@@ -1,7 +1,5 @@
 //! Durable messages on the wire (`docs/protocol.md`, "Durable" and "Stock peers").
 
-use std::cmp::Reverse;
-
 use bytestring::ByteString;
 
 use super::{Manager, durable::rejected, messages::TooLarge};
@@ -12,6 +10,7 @@ use crate::{
         ids::MessageId,
     },
     socketio::{AckId, Namespace, Payload, delivery::Outcome},
+    sorted::sort_by,
 };
 
 impl Manager {
@@ -31,7 +30,7 @@ impl Manager {
         }
         self.expire_durable();
         let mut live = self.durable.live();
-        live.sort_by_key(|namespace| Reverse(self.priority(namespace)));
+        sort_by(&mut live, |one, other| self.priority(other).cmp(&self.priority(one)));
         for namespace in live {
             for step in self.durable.marks(&namespace) {
                 self.commits.push(step);

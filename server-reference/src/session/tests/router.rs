@@ -2,7 +2,7 @@ use bytestring::ByteString;
 use nexus_core::{Bytes, socketio::AckId};
 
 use super::{
-    super::{BadInput, DisconnectReason, Sent},
+    super::{BadInput, ConnectData, DisconnectReason, Sent},
     *,
 };
 
@@ -41,6 +41,41 @@ fn first_packet_of_the_client_lets_go_what_is_held_back() {
     session.handle_frame(at(1), text(r#"42["b"]"#));
     assert_eq!(transmitted(&mut session, 1), [text(r#"40{"sid":"S"}"#), text(r#"42["a"]"#)]);
     assert!(matches!(&outputs(&mut session)[..], [Output::Event { name, .. }] if &**name == "b"));
+}
+
+#[test]
+fn a_replay_goes_before_the_answer_and_may_be_longer_than_the_queue() {
+    let large = Message::from_event(&Namespace::root(), None, "large", &Payload::from_value(&"x".repeat(400)).unwrap());
+    let config = Arc::new(SessionConfig { send_queue_bytes: large.size(), settle_time: Duration::ZERO, ..config() });
+    let mut session = Session::new(at(0), config, true);
+    session.handle_frame(at(1), text("40"));
+    let slot = only_slot(&outputs(&mut session));
+    assert!(session.begin_accept(slot));
+    session.send(at(1), slot, event("live"), false);
+    let data = ConnectData { pid: Some("P".into()), ..ConnectData::new(Sid::new("S")) };
+    session.accept_with(at(1), slot, &data, vec![large.clone(), large.clone(), large.clone()]);
+    assert_eq!(session.send(at(2), slot, event("more"), false), Sent::Queued);
+    let large = large.frames().next().unwrap();
+    let answer = text(r#"40{"sid":"S","pid":"P"}"#);
+    let expected = [large.clone(), large.clone(), large, answer, text(r#"42["live"]"#), text(r#"42["more"]"#)];
+    assert_eq!(transmitted(&mut session, 2), expected);
+
+    // The replay is out, and the queue is as long as ever.
+    let half = Message::from_event(&Namespace::root(), None, "half", &Payload::from_value(&"x".repeat(300)).unwrap());
+    assert_eq!(session.send(at(3), slot, half.clone(), false), Sent::Queued);
+    assert_eq!(session.send(at(3), slot, half, false), Sent::Overflow);
+}
+
+#[test]
+fn a_replay_for_a_client_that_is_gone_goes_nowhere() {
+    let mut session = session(true);
+    session.handle_frame(at(0), text("40"));
+    let slot = only_slot(&outputs(&mut session));
+    assert!(session.begin_accept(slot));
+    session.handle_transport_closed(at(1), DisconnectReason::TransportClose);
+    session.accept_with(at(2), slot, &ConnectData::new(Sid::new("S")), vec![event("missed")]);
+    assert!(!session.has_transmit());
+    assert_eq!(session.queued_bytes(), 0);
 }
 
 #[test]
