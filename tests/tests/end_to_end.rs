@@ -1,13 +1,21 @@
 //! Our client against our server over real sockets: people chat, the server dies, they go on.
 
-use std::{error::Error, time::Duration};
+use std::{
+    error::Error,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use nexus_core::{
-    driver::{Client, Event, EventStream, Notice, StatusStream},
-    manager::{Config, ConnectionStatus, Continuity},
+    driver::{Client, Event, EventStream, JoinFailed, Notice, StatusStream, TokenProvider},
+    manager::{Config, ConnectionStatus, Continuity, JoinFailure, Token, TokenReason},
 };
-use nexus_server::{ConnectRequest, DeliveryConfig, delivery::RecoveryConfig};
+use nexus_server::{ConnectError, ConnectRequest, DeliveryConfig, delivery::RecoveryConfig};
 use nexus_tests::{OurServer, within};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -165,6 +173,65 @@ async fn a_client_that_comes_back_hears_what_was_said_meanwhile() -> Outcome {
     }
     let counters = client.stats().manager.counters;
     assert_eq!((counters.recovered, counters.duplicates_dropped, counters.protocol_errors), (2, 0, 0));
+    client.close().await;
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Auth {
+    token: String,
+}
+
+/// A token names the hour that it is good for.
+#[tokio::test]
+async fn a_namespace_is_joined_after_the_token_of_the_connection_has_expired() -> Outcome {
+    let server = OurServer::start()?;
+    let hour = Arc::new(AtomicU64::new(1));
+    for name in ["/realtime", "/early", "/late", "/later", "/forbidden"] {
+        let hour = Arc::clone(&hour);
+        server.io().of(name).authorize(move |request: ConnectRequest| {
+            let auth = request.auth::<Auth>().map(|auth| auth.token);
+            let good = hour.load(Ordering::SeqCst).to_string();
+            async move {
+                match auth {
+                    Ok(token) if token == good && request.namespace() != "/forbidden" => Ok(()),
+                    Ok(token) if token == good => Err(ConnectError::new("forbidden")),
+                    _ => Err(ConnectError::new("expired")),
+                }
+            }
+        });
+    }
+    let asked = Arc::new(AtomicU64::new(0));
+    let provider = TokenProvider::new({
+        let (hour, asked) = (Arc::clone(&hour), Arc::clone(&asked));
+        move |reason| {
+            // What it has is good enough unless it is told otherwise.
+            let is_first = reason == TokenReason::Connecting;
+            asked.fetch_add(u64::from(!is_first), Ordering::SeqCst);
+            let token = if is_first { 1 } else { hour.load(Ordering::SeqCst) };
+            async move { Ok(Token::from(token.to_string())) }
+        }
+    });
+    let client = Client::new(Config::new(&server.url())?)?;
+    within("connect", client.connect("ada", provider)).await??;
+    within("a join in time", client.join("early")).await??;
+
+    hour.store(2, Ordering::SeqCst);
+    let (late, later) = tokio::join!(client.join("late"), client.join("later"));
+    late?;
+    later?;
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "one question serves both");
+    let refused = within("a refusal", client.join("forbidden")).await?;
+    assert!(
+        matches!(&refused, Err(JoinFailed::Failed(JoinFailure::Refused(error))) if error.message == "forbidden"),
+        "{refused:?}"
+    );
+    assert_eq!(asked.load(Ordering::SeqCst), 2, "the provider had no other");
+
+    let ack = within("an acknowledgement", client.emit_with_ack("a", "echo", &"alive")).await?;
+    drop(ack);
+    let counters = client.stats().manager.counters;
+    assert_eq!((counters.connects, counters.losses, counters.protocol_errors), (1, 0, 0));
     client.close().await;
     Ok(())
 }

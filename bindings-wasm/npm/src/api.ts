@@ -58,7 +58,8 @@ export interface Manager<Receives extends NamespaceMap = AnyEvents, Sends extend
    * Connects as a user, and resolves when the primary namespace is joined. The same user again: nothing happens but that
    * a new token takes the old one's place. Another user: disconnects first, and drops what is queued.
    *
-   * A token provider is asked for each connection. If it throws, it is asked again with the next attempt, unless its
+   * A token provider is asked for each connection, and again when the server refuses the token, also to a namespace that is
+   * joined later: if it fails then, only that joining does. If it throws before, it is asked again with the next attempt, unless its
    * error has `isFinal: true`; if it gives no text, the manager stops.
    *
    * Rejects with `ConnectError`, `ConfigError`, `InitError`, `ClosedError` or `PanickedError`.

@@ -77,7 +77,7 @@ export interface ReconnectOptions {
   readonly stableAfter?: number | undefined;
   /** The longest wish of the server to be left alone that is honoured in full. Up to 1 d. @default 300_000 */
   readonly maxRetryAfter?: number | undefined;
-  /** How often in a row new tokens of a provider may be refused. At least 1. @default 3 */
+  /** How often in a row new tokens of a provider may be refused, to each namespace. At least 1. @default 3 */
   readonly maxAuthAttempts?: number | undefined;
 }
 

@@ -121,7 +121,8 @@ impl From<&str> for Token {
 pub enum Credentials {
     /// This one, for all connections. When the server refuses it, the manager stops.
     Token(Token),
-    /// The application is asked with [`Output::NeedToken`](super::Output::NeedToken) for each connection.
+    /// The application is asked with [`Output::NeedToken`](super::Output::NeedToken) for each connection, and for a fresh
+    /// token when the server refuses the one that there is, also to a namespace that is joined much later.
     Provider,
 }
 
@@ -131,7 +132,7 @@ pub struct TokenFailure {
     /// What went wrong, for people.
     pub message: String,
     /// Whether asking again is pointless (signed out, say). If so, the manager stops; else it asks again with the
-    /// next attempt.
+    /// next attempt. While connected either ends the joining of the namespaces that needed the token, and nothing else.
     pub is_final: bool,
 }
 

@@ -235,7 +235,9 @@ pub struct ReconnectPolicy {
     pub stable_after: Duration,
     /// The longest wish of the server (retry-after) that is honoured in full. Default: 5 min. At most 1 d.
     pub max_retry_after: Duration,
-    /// How often in a row a token provider's fresh tokens may be refused. Default: 3. At least 1.
+    /// How often in a row a token provider's fresh tokens may be refused: to the primary namespace, which ends the search
+    /// for a connection, and to each other one, which ends its joining. Default: 3. At least 1. A refusal counts unless its
+    /// message is `Invalid namespace`, or its data has `retryAfterMs`.
     pub max_auth_attempts: u32,
 }
 

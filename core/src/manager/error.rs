@@ -280,7 +280,9 @@ impl JoinError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum JoinFailure {
-    /// The server refused. Tried again with the next connection, or when asked to join again.
+    /// The server refused; with a token provider, also the fresh tokens of
+    /// [`ReconnectPolicy::max_auth_attempts`](super::ReconnectPolicy::max_auth_attempts), or there were none. Tried again
+    /// with the next connection, or when asked to join again.
     #[error("refused: {0}")]
     Refused(ServerError),
     /// No answer within [`Config::authentication_timeout`](super::Config::authentication_timeout). A late answer still counts.

@@ -156,7 +156,8 @@ pub enum Output {
         /// Which transport.
         connection: ConnectionId,
     },
-    /// Ask the application's token provider, and answer with [`Command::ProvideToken`](super::Command::ProvideToken).
+    /// Ask the application's token provider, and answer with [`Command::ProvideToken`](super::Command::ProvideToken). An
+    /// earlier question that is not answered yet needs no answer any more.
     NeedToken {
         /// Names the question.
         request: TokenRequest,
@@ -176,8 +177,8 @@ pub enum Output {
 pub enum TokenReason {
     /// A connection is being made. A token that is still good will do.
     Connecting,
-    /// The server refused the last one: the same again ends in
-    /// [`ConnectError::AuthRejected`].
+    /// The server refused the last one: the same again ends in [`ConnectError::AuthRejected`], or, while connected, in
+    /// [`JoinFailure::Refused`].
     Rejected,
 }
 

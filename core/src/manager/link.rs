@@ -44,6 +44,8 @@ pub(super) struct Probe {
 pub(super) struct Link {
     pub(super) connection: ConnectionId,
     pub(super) stage: Stage,
+    /// The question for a fresh token, which a namespace needs that is joined later than the primary one.
+    pub(super) renewal: Option<TokenRequest>,
     pub(super) can_ping: bool,
     pub(super) decoder: Decoder,
     /// Largest frame to send.
@@ -76,6 +78,7 @@ impl Link {
         Self {
             connection,
             stage: Stage::NeedTransport,
+            renewal: None,
             can_ping: false,
             decoder: Decoder::new(limits),
             frame_limit: config.limits.frame_bytes as u64,

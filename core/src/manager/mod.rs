@@ -15,6 +15,7 @@ mod link;
 mod machine;
 mod namespaces;
 mod outbox;
+mod proof;
 mod resume;
 mod seen;
 mod stats;

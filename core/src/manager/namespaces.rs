@@ -1,5 +1,6 @@
 use std::mem;
 
+use super::proof::Proof;
 use crate::{
     socketio::{Namespace, Sid, delivery::Grant},
     sorted::SortedMap,
@@ -16,6 +17,8 @@ pub(super) enum Membership {
     NeedAnswer { deadline: Option<Timestamp>, then_leave: bool },
     /// The same, after the failure was reported: a late answer still counts.
     NeedLateAnswer { then_leave: bool },
+    /// A fresh token: the server refused the one that there is.
+    NeedToken,
     /// Nothing: it is joined.
     Joined { sid: Sid, grant: Option<Grant> },
     /// The next connection, the time that the server named, or the application: the server refused it.
@@ -38,14 +41,26 @@ pub(super) struct TooMany;
 /// The namespaces that are wanted, in the order of their names.
 #[derive(Debug)]
 pub(super) struct Namespaces {
-    entries: SortedMap<Namespace, Membership>,
+    entries: SortedMap<Namespace, Entry>,
     limit: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    membership: Membership,
+    proof: Proof,
+}
+
+impl Entry {
+    fn new() -> Self {
+        Self { membership: Membership::NeedConnection, proof: Proof::default() }
+    }
 }
 
 impl Namespaces {
     pub(super) fn new(primary: Namespace, limit: usize) -> Self {
         let mut entries = SortedMap::new();
-        entries.insert(primary, Membership::NeedConnection);
+        entries.insert(primary, Entry::new());
         Self { entries, limit }
     }
 
@@ -59,17 +74,34 @@ impl Namespaces {
             if self.entries.len() >= self.limit {
                 return Err(TooMany);
             }
-            self.entries.insert(namespace.detach(), Membership::NeedConnection);
+            self.entries.insert(namespace.detach(), Entry::new());
         }
-        self.entries.get_mut(namespace).ok_or(TooMany)
+        self.get_mut(namespace).ok_or(TooMany)
     }
 
     pub(super) fn get(&self, namespace: &Namespace) -> Option<&Membership> {
-        self.entries.get(namespace)
+        self.entries.get(namespace).map(|entry| &entry.membership)
     }
 
     pub(super) fn get_mut(&mut self, namespace: &Namespace) -> Option<&mut Membership> {
-        self.entries.get_mut(namespace)
+        self.entries.get_mut(namespace).map(|entry| &mut entry.membership)
+    }
+
+    pub(super) fn proof_mut(&mut self, namespace: &Namespace) -> Option<&mut Proof> {
+        self.entries.get_mut(namespace).map(|entry| &mut entry.proof)
+    }
+
+    pub(super) fn proofs_mut(&mut self) -> impl Iterator<Item = &mut Proof> {
+        self.entries.values_mut().map(|entry| &mut entry.proof)
+    }
+
+    pub(super) fn forget_proofs(&mut self) {
+        self.proofs_mut().for_each(|proof| *proof = Proof::default());
+    }
+
+    /// Nothing counts of what the namespace was asked for with.
+    pub(super) fn forget_proof(&mut self, namespace: &Namespace) {
+        self.proof_mut(namespace).map(mem::take);
     }
 
     pub(super) fn remove(&mut self, namespace: &Namespace) {
@@ -91,20 +123,29 @@ impl Namespaces {
     pub(super) fn joined(&self) -> impl Iterator<Item = &Namespace> {
         self.entries
             .iter()
-            .filter(|(_, membership)| matches!(membership, Membership::Joined { .. }))
+            .filter(|(_, entry)| matches!(entry.membership, Membership::Joined { .. }))
             .map(|(name, _)| name)
     }
 
     /// Those that wait for a connection.
     pub(super) fn waiting(&self) -> Vec<Namespace> {
-        let waits = |membership: &Membership| *membership == Membership::NeedConnection;
-        self.entries.iter().filter(|(_, membership)| waits(membership)).map(|(name, _)| name.clone()).collect()
+        self.all_at(&Membership::NeedConnection)
+    }
+
+    /// Those that wait for a fresh token.
+    pub(super) fn waiting_for_token(&self) -> Vec<Namespace> {
+        self.all_at(&Membership::NeedToken)
+    }
+
+    fn all_at(&self, membership: &Membership) -> Vec<Namespace> {
+        let all = self.entries.iter().filter(|(_, entry)| entry.membership == *membership);
+        all.map(|(name, _)| name.clone()).collect()
     }
 
     /// The connection is gone: those still wanted wait for the next one. Gives those that were joined.
     pub(super) fn connection_ended(&mut self) -> Vec<Namespace> {
         let mut joined = Vec::new();
-        self.entries.retain(|name, membership| {
+        self.entries.retain(|name, Entry { membership, .. }| {
             let leaving = matches!(
                 membership,
                 Membership::NeedAnswer { then_leave: true, .. } | Membership::NeedLateAnswer { then_leave: true }
@@ -121,7 +162,7 @@ impl Namespaces {
 
     /// The application starts afresh: what the server ended is wanted again.
     pub(super) fn revive(&mut self) {
-        for membership in self.entries.values_mut() {
+        for membership in self.memberships_mut() {
             if matches!(membership, Membership::Ended { .. }) {
                 *membership = Membership::NeedConnection;
             }
@@ -129,13 +170,13 @@ impl Namespaces {
     }
 
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.entries.values().filter_map(Membership::due_at).min()
+        self.entries.values().filter_map(|entry| entry.membership.due_at()).min()
     }
 
     /// Takes out one that is due: an overdue answer is awaited as a late one, a retry waits for its CONNECT.
     pub(super) fn pop_due(&mut self, now: Timestamp) -> Option<Due> {
-        let (name, membership) =
-            self.entries.iter_mut().find(|(_, membership)| membership.due_at().is_some_and(|at| at <= now))?;
+        let is_due = |membership: &Membership| membership.due_at().is_some_and(|at| at <= now);
+        let (name, Entry { membership, .. }) = self.entries.iter_mut().find(|(_, entry)| is_due(&entry.membership))?;
         match *membership {
             Membership::NeedAnswer { then_leave, .. } => {
                 *membership = Membership::NeedLateAnswer { then_leave };
@@ -150,11 +191,15 @@ impl Namespaces {
 
     /// Lets no answer be overdue before this time.
     pub(super) fn defer(&mut self, until: Timestamp) {
-        for membership in self.entries.values_mut() {
+        for membership in self.memberships_mut() {
             if let Membership::NeedAnswer { deadline: Some(deadline), .. } = membership {
                 *deadline = (*deadline).max(until);
             }
         }
+    }
+
+    fn memberships_mut(&mut self) -> impl Iterator<Item = &mut Membership> {
+        self.entries.values_mut().map(|entry| &mut entry.membership)
     }
 }
 
@@ -163,7 +208,7 @@ impl Membership {
         match self {
             Self::NeedAnswer { deadline, .. } => *deadline,
             Self::Refused { retry_at } | Self::Ended { retry_at } => *retry_at,
-            Self::NeedConnection | Self::NeedLateAnswer { .. } | Self::Joined { .. } => None,
+            Self::NeedConnection | Self::NeedLateAnswer { .. } | Self::NeedToken | Self::Joined { .. } => None,
         }
     }
 }
@@ -196,6 +241,7 @@ mod tests {
             ("left", Membership::NeedAnswer { deadline: Some(at), then_leave: true }),
             ("late", Membership::NeedLateAnswer { then_leave: true }),
             ("refused", Membership::Refused { retry_at: None }),
+            ("token", Membership::NeedToken),
             ("ended", Membership::Ended { retry_at: None }),
             ("ended-for-now", Membership::Ended { retry_at: Some(at) }),
         ] {
@@ -203,10 +249,10 @@ mod tests {
         }
         assert_eq!(namespaces.connection_ended(), [name("p")]);
         let waiting: Vec<_> = namespaces.waiting().iter().map(|name| name.name().to_owned()).collect();
-        assert_eq!(waiting, ["answer", "ended-for-now", "p", "refused"]);
-        assert_eq!(namespaces.len(), 5);
+        assert_eq!(waiting, ["answer", "ended-for-now", "p", "refused", "token"]);
+        assert_eq!(namespaces.len(), 6);
         namespaces.revive();
-        assert_eq!(namespaces.waiting().len(), 5);
+        assert_eq!(namespaces.waiting().len(), 6);
     }
 
     #[test]

@@ -104,6 +104,11 @@ pub(super) fn connect_error(data: &str) -> ServerError {
     }
 }
 
+/// Whether another token may change the refusal: not if it is one for now, or about the namespace.
+pub(super) fn may_be_about_token(error: &ServerError) -> bool {
+    error.retry_after.is_none() && !is_invalid_namespace(error)
+}
+
 /// Whether the refusal is about the namespace and not about the token.
 pub(super) fn is_invalid_namespace(error: &ServerError) -> bool {
     error.message == INVALID_NAMESPACE

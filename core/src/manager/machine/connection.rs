@@ -52,6 +52,9 @@ impl Manager {
 
         let ticket = ConnectTicket::from_u64(self.ids.tickets.next());
         self.tickets.insert(ticket, self.now + self.config.connect_timeout);
+        if credentials_changed {
+            self.credentials_changed();
+        }
         match self.state {
             State::Idle | State::Suspended => self.start(),
             State::WaitingToRetry if credentials_changed => self.retry_now(),
@@ -73,11 +76,17 @@ impl Manager {
         request: TokenRequest,
         token: Result<Token, TokenFailure>,
     ) -> Result<(), TokenRequestError> {
-        if self.link().map(|link| link.stage) != Some(Stage::NeedToken(request)) {
+        let link = self.link().ok_or(TokenRequestError::Stale)?;
+        let is_renewal = link.renewal == Some(request);
+        if !is_renewal && link.stage != Stage::NeedToken(request) {
             return Err(TokenRequestError::Stale);
         }
         if matches!(&token, Ok(token) if token.expose().len() > self.config.limits.token_bytes) {
             return Err(TokenRequestError::TooLong);
+        }
+        if is_renewal {
+            self.renewed(token.ok());
+            return Ok(());
         }
         self.timers.cancel(Timer::Token);
         match token {
@@ -395,6 +404,7 @@ impl Manager {
             user.rejected = None;
             user.rejections = 0;
         }
+        self.namespaces.forget_proofs();
         self.set_status(ConnectionStatus::Disconnected, Some(reason));
         self.resolve_tickets(&Err(error.clone()));
     }

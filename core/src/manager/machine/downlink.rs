@@ -34,6 +34,7 @@ impl Manager {
         if let Some(membership) = self.namespaces.get_mut(namespace) {
             *membership = Membership::Joined { sid: sid.clone(), grant };
         }
+        self.namespaces.forget_proof(namespace);
         if let Some(link) = self.link_mut() {
             link.forget_left(namespace);
         }

@@ -27,8 +27,11 @@ impl Manager {
             Membership::NeedLateAnswer { .. } => {
                 *membership = Membership::NeedAnswer { deadline: Some(deadline), then_leave: false };
             }
-            Membership::Refused { .. } | Membership::Ended { .. } => *membership = Membership::NeedConnection,
-            Membership::NeedConnection => {}
+            Membership::Refused { .. } | Membership::Ended { .. } => {
+                *membership = Membership::NeedConnection;
+                self.namespaces.forget_proof(namespace);
+            }
+            Membership::NeedConnection | Membership::NeedToken => {}
         }
         if !is_primary {
             self.join_now(namespace);
@@ -48,7 +51,10 @@ impl Manager {
                 self.leave_now(namespace);
                 self.tell(Event::Left { namespace: namespace.detach(), reason: LeaveReason::ClientLeft });
             }
-            Membership::NeedConnection | Membership::Refused { .. } | Membership::Ended { .. } => {
+            Membership::NeedConnection
+            | Membership::NeedToken
+            | Membership::Refused { .. }
+            | Membership::Ended { .. } => {
                 self.namespaces.remove(namespace);
             }
         }
@@ -61,11 +67,19 @@ impl Manager {
         Ok(())
     }
 
-    /// Sends the CONNECT of a namespace that waits for it, if there is a connection.
+    /// Sends the CONNECT of a namespace other than the primary one that waits for it, if there is a connection, with a
+    /// token that was not just refused.
     pub(super) fn join_now(&mut self, namespace: &Namespace) {
-        if self.is_ready() && self.namespaces.get(namespace) == Some(&Membership::NeedConnection) {
-            self.send_connect(namespace, Some(self.now + self.config.authentication_timeout));
+        if !self.is_ready() || self.namespaces.get(namespace) != Some(&Membership::NeedConnection) {
+            return;
         }
+        let Some(token) = self.user.as_ref().and_then(|user| user.token.as_ref()) else { return };
+        let Some(proof) = self.namespaces.proof_mut(namespace) else { return };
+        if proof.is_refused(token) {
+            return self.need_other_token(namespace);
+        }
+        proof.present(token);
+        self.send_connect(namespace, Some(self.now + self.config.authentication_timeout));
     }
 
     /// The primary namespace has its deadline among the timers of the connection.
@@ -133,6 +147,9 @@ impl Manager {
     }
 
     fn refused(&mut self, namespace: &Namespace, error: ServerError) {
+        if self.tries_another_token(namespace, &error) {
+            return;
+        }
         let max = self.config.reconnect.max_retry_after;
         let jitter = self.backoff.jittered(self.config.reconnect.initial_delay);
         let retry_at = error.retry_after.map(|after| self.now + after.min(max) + jitter);

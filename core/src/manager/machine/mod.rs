@@ -7,6 +7,7 @@ mod durable_wire;
 mod kept;
 mod membership;
 mod messages;
+mod renewal;
 #[cfg(test)]
 mod tests;
 mod time;

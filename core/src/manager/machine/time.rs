@@ -59,6 +59,7 @@ impl Manager {
     fn on_timer(&mut self, timer: Timer) {
         let failed = match timer {
             Timer::Open => DisconnectReason::OpenTimeout,
+            Timer::Token if self.is_ready() => return self.renewed(None),
             Timer::Token => DisconnectReason::TokenUnavailable("the token provider did not answer in time".to_owned()),
             Timer::Heartbeat => DisconnectReason::PingTimeout,
             Timer::Verify => DisconnectReason::Unresponsive,

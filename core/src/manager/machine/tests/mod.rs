@@ -12,6 +12,7 @@ mod messages;
 mod namespaces;
 mod properties;
 mod reconnect;
+mod renewal;
 mod scene;
 mod tokens;
 mod uplink_buffered;
