@@ -129,7 +129,7 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
         let (mut programs, mut tests) = (Vec::new(), Vec::new());
         let built = report.stage("build", || {
             programs = artifacts::binaries_and_examples(context)?;
-            if options.tiers != [Tier::Web] {
+            if options.all() || options.tiers.iter().any(|tier| !matches!(tier, Tier::Web | Tier::Chaos)) {
                 tests = artifacts::tests(context)?;
             }
             Ok::<_, Failure>(())
