@@ -101,8 +101,9 @@ pub fn page(outcomes: &[Outcome], command: &str) -> String {
     }
     page.push_str(
         "\n## How to read it\n\
-         - *sent*: the client had accepted the message; a durable one then is in its store. *lost*: the other user's program\n  \
-           never got it. *silently*: and the sender was not told.\n\
+         - *sent*: the client had accepted the message; a durable one then is in its store. A few are fewer where a kill came\n  \
+           before. *lost*: the other user's program never got it. *silently*: and the sender was not told; what a killed process\n  \
+           had in memory is among them.\n\
          - A message that the server took twice was shown twice to the other user. *handled twice by a process*: the same\n  \
            message of the server came to the same process again. After a kill the next process may be given again what the\n  \
            one before had handled, and knows it by its `uniqueId`.\n\
