@@ -1,6 +1,8 @@
 //! Trials with real faults: run by the package `nexus-chaos`.
 
+use std::ffi::OsStr;
 use std::path::Path;
+use std::process::Command;
 
 use crate::artifacts::{self, Program};
 use crate::context::Context;
@@ -29,21 +31,22 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
     setup::peers(context, &path)?;
     let programs = artifacts::binaries_and_examples(context)?;
     let what: Vec<&str> = options.what.iter().map(String::as_str).collect();
-    trials(context, &programs, &path, &what)
+    let mut command = trials(context, &programs, &path, &what)?;
+    context.children().run("nexus-chaos", &mut command)
 }
 
-/// The short run: our own stack, a minute.
+/// The program of the short run, a minute of our own stack. It ends as a test program does.
 ///
 /// # Errors
-/// When a promise was broken.
-pub(crate) fn short(context: &Context, programs: &[Program], path: &std::ffi::OsStr) -> Result<(), Failure> {
+/// When a program was not built.
+pub(crate) fn short(context: &Context, programs: &[Program], path: &OsStr) -> Result<Command, Failure> {
     trials(context, programs, path, &["--messages", SHORT, "--only", "nexus"])
 }
 
-fn trials(context: &Context, programs: &[Program], path: &std::ffi::OsStr, options: &[&str]) -> Result<(), Failure> {
+fn trials(context: &Context, programs: &[Program], path: &OsStr, options: &[&str]) -> Result<Command, Failure> {
     let named = |name: &str| -> Result<&Path, Failure> { artifacts::named(programs, name) };
     let mut command = context.command(named("nexus-chaos")?);
     command.env("NEXUS_SERVER", named("nexus-server")?).env("NEXUS_CHAOS_CLIENT", named("chaos_client")?);
     command.env("NEXUS_RECONNECT_CLIENTS", named("reconnect_clients")?).env("PATH", path).args(options);
-    context.children().run("nexus-chaos", &mut command)
+    Ok(command)
 }

@@ -137,6 +137,10 @@ async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
         eprintln!("BROKEN: {line}");
     }
     println!("the journals are in {}", args.log.display());
+    // As the test programs of Rust have it, which `cargo xtask test` counts.
+    let failed = outcomes.iter().filter(|outcome| !report::broken(outcome).is_empty()).count();
+    let result = if failed == 0 { "ok" } else { "FAILED" };
+    println!("test result: {result}. {} passed; {failed} failed; 0 ignored", outcomes.len() - failed);
     Ok(broken.is_empty())
 }
 

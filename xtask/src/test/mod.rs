@@ -4,7 +4,7 @@ mod node;
 mod programs;
 mod web;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -147,7 +147,7 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
                 programs::packages(context, &mut report, Tier::Peers, &tests, path.as_ref());
             }
             if let (true, Some(path)) = (chosen(Tier::Chaos), &path) {
-                report.stage("chaos", || chaos::short(context, &programs, path));
+                report.stage("chaos", || chaos_trials(context, &programs, path));
             }
             if let (Some(web), Some(chromium)) = (&web, fetched.and_then(|fetched| fetched.chromium)) {
                 web::run(context, &mut report, web, &chromium, &programs);
@@ -179,6 +179,19 @@ fn doc_tests(context: &Context) -> Outcome {
         Ok((count, success)) => Outcome {
             count: Some(count),
             failure: (!success).then(|| Failure::new("cargo test --doc failed")),
+            note: None,
+        },
+        Err(failure) => Err(failure).into(),
+    }
+}
+
+fn chaos_trials(context: &Context, programs: &[artifacts::Program], path: &OsStr) -> Outcome {
+    let counted = chaos::short(context, programs, path)
+        .and_then(|command| counted(context, "nexus-chaos", command, Count::parse));
+    match counted {
+        Ok((count, success)) => Outcome {
+            count: Some(count),
+            failure: (!success && count.failed == 0 || count.ran() == 0).then(|| Failure::new("the trials broke off")),
             note: None,
         },
         Err(failure) => Err(failure).into(),
