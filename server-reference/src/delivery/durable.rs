@@ -1,4 +1,7 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use nexus_core::{
     ByteString,
@@ -32,8 +35,10 @@ pub struct Durable<W, J> {
     outcomes: BTreeMap<u64, Recorded>,
     executing: Option<Accepted<W>>,
     queue: BTreeMap<u64, (Accepted<W>, J)>,
-    /// This id failed, and is to come again after this time, before any behind it.
-    held: Option<(u64, Duration)>,
+    /// These were told to come again: the lowest is to run before any behind it. They are within one window.
+    refused: BTreeSet<u64>,
+    /// After this time.
+    retry_after: Duration,
 }
 
 #[derive(Debug)]
@@ -99,7 +104,14 @@ impl<W, J> Durable<W, J> {
     /// before.
     #[must_use]
     pub fn new() -> Self {
-        Self { lowest: 0, outcomes: BTreeMap::new(), executing: None, queue: BTreeMap::new(), held: None }
+        Self {
+            lowest: 0,
+            outcomes: BTreeMap::new(),
+            executing: None,
+            queue: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            retry_after: Duration::ZERO,
+        }
     }
 
     /// Takes over what the store has: at first use, and again where it is not certain what a commit came to. What waits
@@ -107,6 +119,8 @@ impl<W, J> Durable<W, J> {
     pub fn load(&mut self, state: LedgerState) -> Vec<Reply<W>> {
         let mut replies = self.raise(state.lowest);
         for recorded in state.outcomes {
+            // It has run after all.
+            self.refused.remove(&recorded.id);
             if recorded.id >= self.lowest {
                 self.outcomes.insert(recorded.id, recorded);
             }
@@ -146,7 +160,7 @@ impl<W, J> Durable<W, J> {
             known.wait(waiter);
         } else {
             // Those behind it may wait for it in the lane again.
-            self.held.take_if(|(held, _)| *held == id);
+            self.refused.remove(&id);
             self.queue.insert(id, (Accepted { id, hash, waiters: SmallVec::from_iter([waiter]) }, job));
         }
         replies
@@ -166,11 +180,22 @@ impl<W, J> Durable<W, J> {
                 return None;
             }
             Outcome::Reused
+        } else if self.begun() > id {
+            // Clients send in the order of their ids: one that was passed over has been given up.
+            Outcome::Stale
         } else {
-            let (_, after) = self.held.filter(|(held, _)| id > *held)?;
-            Outcome::Retry { after, code: WAITING }
+            // One that was never refused would run before those that were.
+            self.refused.first().filter(|first| id > **first)?;
+            self.refused.insert(id);
+            Outcome::Retry { after: self.retry_after, code: WAITING }
         };
         Some((outcome, Payload::empty()))
+    }
+
+    /// The highest id that runs or has run; 0 where there is none.
+    fn begun(&self) -> u64 {
+        let ran = self.outcomes.last_key_value().map_or(0, |(id, _)| *id);
+        ran.max(self.executing.as_ref().map_or(0, |executing| executing.id))
     }
 
     /// An event that runs or waits.
@@ -215,13 +240,15 @@ impl<W, J> Durable<W, J> {
     pub fn fail(&mut self, after: Duration, code: &ByteString) -> Vec<Reply<W>> {
         let Some(executing) = self.executing.take() else { return Vec::new() };
         let id = executing.id;
+        self.retry_after = after;
         if id >= self.lowest {
-            self.held = Some((id, after));
+            self.refused.insert(id);
         }
         let none = Payload::empty();
         let mut replies: Vec<_> = executing.replies(&Outcome::Retry { after, code: code.clone() }, &none).collect();
         let waiting = Outcome::Retry { after, code: WAITING };
         for (behind, _) in self.queue.split_off(&id).into_values() {
+            self.refused.insert(behind.id);
             replies.extend(behind.replies(&waiting, &none));
         }
         replies
@@ -234,7 +261,7 @@ impl<W, J> Durable<W, J> {
         }
         self.lowest = lowest;
         self.outcomes = self.outcomes.split_off(&lowest);
-        self.held.take_if(|(held, _)| *held < lowest);
+        self.refused = self.refused.split_off(&lowest);
         let live = self.queue.split_off(&lowest);
         let stale = std::mem::replace(&mut self.queue, live);
         let none = Payload::empty();

@@ -158,6 +158,48 @@ fn failure_holds_all_behind_it_until_it_has_run() {
     assert_eq!(run(&mut ledger), Some(2));
 }
 
+/// It expired at the client while a stalled connection still carried it.
+#[test]
+fn what_was_passed_over_does_not_run_late() {
+    let mut ledger = ledger();
+    receive(&mut ledger, 1, 1, 1);
+    run(&mut ledger);
+    finish(&mut ledger, "1");
+    receive(&mut ledger, 3, 1, 3);
+    run(&mut ledger);
+    assert_eq!(receive(&mut ledger, 2, 1, 2), [bare(2, Outcome::Stale)], "3 runs");
+    finish(&mut ledger, "3");
+    assert_eq!(receive(&mut ledger, 2, 1, 2), [bare(2, Outcome::Stale)], "3 has run");
+    let mut loaded = Ledger::new();
+    loaded.load(LedgerState {
+        lowest: 1,
+        outcomes: vec![Recorded { id: 3, hash: hash(0), outcome: Outcome::Done, ack: ack("") }],
+    });
+    assert_eq!(receive(&mut loaded, 2, 1, 2), [bare(2, Outcome::Stale)]);
+    assert_eq!(receive(&mut loaded, 4, 1, 4), []);
+}
+
+/// What failed expires at the client while those behind it are on their way, and those it sends next overtake them.
+#[test]
+fn those_that_were_refused_run_first_whatever_becomes_of_what_failed() {
+    let mut ledger = ledger();
+    assert_eq!(receive(&mut ledger, 4, 4, 1), []);
+    assert_eq!(run(&mut ledger), Some(4));
+    assert_eq!(ledger.fail(AFTER, &"storage_busy".into()), [retry(1, "storage_busy")]);
+    for id in [5, 6] {
+        assert_eq!(receive(&mut ledger, id, 4, id as u32), [retry(id as u32, "waiting")]);
+    }
+    assert_eq!(receive(&mut ledger, 7, 5, 7), [retry(7, "waiting")], "5 and 6 are before it");
+    assert_eq!(run(&mut ledger), None);
+    for id in 5..=7 {
+        assert_eq!(receive(&mut ledger, id, 5, 10), []);
+    }
+    for id in 5..=7 {
+        assert_eq!(run(&mut ledger), Some(id));
+        assert_eq!(finish(&mut ledger, "ack").len(), 1);
+    }
+}
+
 #[test]
 fn client_that_gives_up_what_failed_goes_on() {
     let mut ledger = ledger();
@@ -179,9 +221,7 @@ fn what_the_store_has_is_known() {
     assert_eq!(ledger.load(known), [bare(4, Outcome::Stale), done(6, "kept")]);
     assert_eq!(receive(&mut ledger, 4, 4, 0), [bare(0, Outcome::Stale)]);
     assert_eq!(receive(&mut ledger, 6, 5, 1), [done(1, "kept")]);
-    assert_eq!(receive(&mut ledger, 5, 5, 2), []);
-    assert_eq!(run(&mut ledger), Some(5));
-    finish(&mut ledger, "");
+    assert_eq!(receive(&mut ledger, 5, 5, 2), [bare(2, Outcome::Stale)], "6 has run");
     assert_eq!(run(&mut ledger), Some(7));
 }
 
