@@ -13,6 +13,8 @@ pub mod engineio;
 mod escape;
 mod json;
 pub mod manager;
+#[doc(hidden)]
+pub mod mutation;
 pub mod socketio;
 mod sorted;
 mod text_id;

@@ -6,7 +6,10 @@ use rand_pcg::{
 };
 
 use super::config::ReconnectPolicy;
-use crate::time::scaled;
+use crate::{
+    mutation::{Mutation, is_taken_out},
+    time::scaled,
+};
 
 /// Delays between attempts.
 #[derive(Debug)]
@@ -28,8 +31,11 @@ impl Backoff {
         let exponent = i32::try_from(self.failures).unwrap_or(i32::MAX);
         self.failures = self.failures.saturating_add(1);
         let uncapped = scaled(self.policy.initial_delay, self.policy.factor.powi(exponent));
-        retry_after.unwrap_or_default().min(self.policy.max_retry_after)
-            + self.jittered(uncapped.min(self.policy.max_delay))
+        let wish = retry_after.unwrap_or_default().min(self.policy.max_retry_after);
+        if is_taken_out(Mutation::JitterAfterCap) {
+            return wish + self.jittered(uncapped).min(self.policy.max_delay);
+        }
+        wish + self.jittered(uncapped.min(self.policy.max_delay))
     }
 
     /// Shortens a delay by a random part of up to the policy's jitter.

@@ -137,7 +137,7 @@ pub struct TokenFailure {
 }
 
 /// How much care is taken of an emit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Delivery {
     /// Dropped when it can't be written now.

@@ -5,6 +5,7 @@ use super::{
     outbox::Waiting,
 };
 use crate::{
+    mutation::{Mutation, is_taken_out},
     socketio::{
         Namespace,
         delivery::{Class, Grant, Marker},
@@ -141,7 +142,8 @@ impl Kept {
         let Some(lane) = self.lanes.get_mut(namespace) else { return Unknown::new() };
         let granted = grant.and_then(|grant| grant.buffered.clone());
         lane.is_granted = granted.is_some();
-        if granted.is_some() && granted == lane.generation {
+        if granted.is_some() && (granted == lane.generation || is_taken_out(Mutation::GenerationCheck)) {
+            lane.generation = granted;
             lane.unwritten = lane.lowest();
             return Unknown::new();
         }

@@ -5,6 +5,7 @@ use bytestring::ByteString;
 use super::{Durable, Effect, Entry, State, Step};
 use crate::{
     manager::{ids::MessageId, store::StoreChange},
+    mutation::{Mutation, is_taken_out},
     socketio::{
         AckId, Namespace, Payload,
         delivery::{Class, Marker},
@@ -108,7 +109,7 @@ impl Durable {
         };
         let is_lost = |entry: &Entry| {
             let is_other = matches!(&entry.sent, Some(Some(before)) if session.generation.as_ref() != Some(before));
-            is_other && entry.is_written && !entry.is_ending()
+            is_other && entry.is_written && !entry.is_ending() && !is_taken_out(Mutation::GenerationCheck)
         };
         lane.from(START).filter(|message| self.entries.get(message).is_some_and(is_lost)).collect()
     }
@@ -187,7 +188,8 @@ impl Durable {
             }
             if !entry.is_ending() {
                 let is_ready = entry.state == State::Stored && entry.sent.as_ref() == Some(&session.generation);
-                return is_ready.then(|| {
+                let is_early = is_taken_out(Mutation::PersistenceBeforeAccept) && entry.state == State::Putting;
+                return (is_ready || is_early).then(|| {
                     lane.cursor = behind(order);
                     Self::write(session, head, message, entry)
                 });

@@ -15,6 +15,7 @@ use crate::{
         timers::Timer,
         wire::ConnectAnswer,
     },
+    mutation::{Mutation, is_taken_out},
     socketio::{Namespace, Payload, delivery::CONTROL_EVENT, encode_event_into},
 };
 
@@ -26,7 +27,10 @@ impl Manager {
     pub(super) fn became_joined(&mut self, namespace: &Namespace, mut answer: ConnectAnswer) {
         // What nobody asked for grants nothing.
         answer.grant = answer.grant.filter(|_| self.config.negotiate);
-        let Resumed { continuity, early, discarded } = self.sessions.joined(namespace, &answer);
+        let Resumed { continuity, mut early, discarded } = self.sessions.joined(namespace, &answer);
+        if is_taken_out(Mutation::OrderedDispatch) {
+            early.reverse();
+        }
         self.counters.discarded_before_connect += discarded as u64;
         self.counters.recovered += u64::from(continuity == Continuity::Recovered);
         self.counters.gaps += u64::from(matches!(continuity, Continuity::Gap { .. }));
@@ -72,6 +76,7 @@ impl Manager {
         };
         match self.sessions.receive(namespace, incoming, rules) {
             Verdict::Dispatch => true,
+            Verdict::Repeat if is_taken_out(Mutation::Deduplication) => true,
             Verdict::Repeat => {
                 self.counters.duplicates_dropped += 1;
                 false
