@@ -11,14 +11,15 @@ use nexus_core::{
 use nexus_server::session::Message;
 
 use crate::{
-    client::Client,
+    coverage::Fault,
+    scenario::Peer,
     world::{Key, Step, World},
 };
 
 impl World<'_> {
     pub(crate) fn connect(&mut self, client: usize) {
         if let Some(it) = self.clients.get_mut(client) {
-            let connected = it.manager.connect(self.now, Client::user_id(client), Client::credentials());
+            let connected = it.manager.connect(self.now, it.user.clone(), it.credentials());
             for namespace in it.namespaces.clone() {
                 // The bound is far above what a scenario has.
                 let _ = it.manager.join(self.now, &namespace);
@@ -36,13 +37,17 @@ impl World<'_> {
         }
         match self.choices.below("action", 100) {
             0 => {}
+            1..92 if self.is_nexus() => self.nexus_emit(client),
             1..92 => self.emit(client),
             92..94 => self.change_visibility(client),
             94..96 => {
                 let reachable = !self.choices.percent("unreachable", 30);
                 self.with_manager(client, |manager, now| manager.network_changed(now, reachable));
             }
-            _ => self.with_manager(client, Manager::woke),
+            _ => {
+                self.met(Fault::Sleep, client);
+                self.with_manager(client, Manager::woke);
+            }
         }
         self.plan_next("next action", self.scenario.action_every, Step::Act(client));
     }
@@ -109,11 +114,12 @@ impl World<'_> {
         let namespace = namespace.clone();
         match self.choices.below("action of the server", 40) {
             0 => {}
+            choice @ 1..39 if self.scenario.peer == Peer::Nexus => self.server_publishes(key, slot, choice),
             39 => {
                 self.oracle.report.server_disconnects += 1;
                 connection.session.end(self.now, slot);
             }
-            choice => {
+            choice if self.scenario.peer == Peer::Stock => {
                 let number = self.oracle.sent_down(&(connection.client, namespace.clone()));
                 let id = choice.is_multiple_of(4).then(|| {
                     connection.next_ack += 1;
@@ -124,6 +130,7 @@ impl World<'_> {
                     connection.session.send(self.now, slot, message, choice.is_multiple_of(5));
                 }
             }
+            _ => {}
         }
         self.pump_session(key);
         self.plan_next("next action of the server", self.scenario.action_every, Step::ServerActs(key));
@@ -131,10 +138,14 @@ impl World<'_> {
 
     pub(crate) fn application_hears(&mut self, client: usize, event: Event) {
         match event {
+            // What both kinds of peer have in common.
+            event if self.is_nexus() && !matches!(event, Event::Status(_) | Event::Left { .. }) => {
+                self.nexus_hears(client, event);
+            }
             Event::Status(change) => {
                 self.oracle.status(client, change.status);
                 match change.reason {
-                    Some(DisconnectReason::ServerDisconnect) => {
+                    Some(DisconnectReason::ServerDisconnect | DisconnectReason::AuthRejected(_)) => {
                         self.plan_next("connecting again", self.scenario.action_every, Step::ConnectAgain(client));
                     }
                     None if change.status == ConnectionStatus::Disconnected => {

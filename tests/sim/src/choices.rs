@@ -20,6 +20,7 @@ pub type Decisions = Vec<u64>;
 pub(crate) struct Choices {
     source: Source,
     record: Option<Vec<Decision>>,
+    trace: Option<Vec<String>>,
 }
 
 #[derive(Debug)]
@@ -34,17 +35,33 @@ enum Source {
 
 impl Choices {
     pub(crate) fn from_seed(seed: u64) -> Self {
-        Self { source: Source::Chance(Pcg64Mcg::seed_from_u64(seed)), record: None }
+        Self { source: Source::Chance(Pcg64Mcg::seed_from_u64(seed)), record: None, trace: None }
     }
 
     pub(crate) fn from_decisions(values: Decisions) -> Self {
-        Self { source: Source::Given { values, next: 0 }, record: None }
+        Self { source: Source::Given { values, next: 0 }, record: None, trace: None }
     }
 
     /// Remembers every decision from now on.
     pub(crate) fn recorded(mut self) -> Self {
         self.record = Some(Vec::new());
         self
+    }
+
+    /// Writes down what happens from now on.
+    pub(crate) fn traced(mut self) -> Self {
+        self.trace = Some(Vec::new());
+        self
+    }
+
+    pub(crate) fn trace(&mut self, line: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(line());
+        }
+    }
+
+    pub(crate) fn into_trace(self) -> Vec<String> {
+        self.trace.unwrap_or_default()
     }
 
     pub(crate) fn into_record(self) -> Vec<Decision> {

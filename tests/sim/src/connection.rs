@@ -69,6 +69,8 @@ pub(crate) struct Connection {
     pub(crate) stalled_until: Timestamp,
     pub(crate) timeout_at: Option<Timestamp>,
     pub(crate) next_ack: u64,
+    /// Something forged was sent to the session.
+    pub(crate) is_hostile: bool,
     /// An event whose text has reached the session, but not its attachments.
     pub(crate) incomplete: Option<(Namespace, u64)>,
 }
@@ -87,6 +89,7 @@ impl Connection {
             stalled_until: Timestamp::ZERO,
             timeout_at: None,
             next_ack: 0,
+            is_hostile: false,
             incomplete: None,
         }
     }

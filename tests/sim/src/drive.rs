@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nexus_core::{
     engineio::Frame,
-    manager::{ConnectionId, Output, TransportEvent},
+    manager::{ConnectionId, Output, TokenReason, TransportEvent},
     socketio::{Packet, Payload, Sid},
 };
 use nexus_server::session::{BadInput, Message, Output as SessionOutput, SlotId};
@@ -12,6 +12,7 @@ use nexus_server::session::{BadInput, Message, Output as SessionOutput, SlotId};
 use crate::{
     connection::Item,
     network::lose,
+    scenario::Peer,
     world::{Key, Step, World},
 };
 
@@ -25,9 +26,11 @@ impl World<'_> {
 
     pub(crate) fn pump_client(&mut self, client: usize) {
         while let Some(output) = self.clients.get_mut(client).and_then(|it| it.manager.poll_output()) {
+            self.choices.trace(|| format!("    client {client}: {output:?}"));
             match output {
                 Output::Connect { connection: id, .. } => {
                     let refused = self.active && self.choices.percent("refused", self.scenario.refused_percent);
+                    let refused = refused || self.server.is_down;
                     let step = if refused { Step::Refused { client, id } } else { Step::Opened { client, id } };
                     self.plan_within("opening", self.scenario.max_delay * 2, step);
                 }
@@ -39,7 +42,22 @@ impl World<'_> {
                 }
                 Output::Close { connection: id } => self.close_from_client(client, id),
                 Output::Event(event) => self.application_hears(client, event),
+                Output::NeedToken { request, reason } if self.scenario.peer == Peer::Nexus => {
+                    if let Some(it) = self.clients.get_mut(client).filter(|_| reason == TokenReason::Rejected) {
+                        it.token += 1;
+                    }
+                    self.plan_within("token", Duration::from_secs(2), Step::Token { client, request });
+                }
                 Output::NeedToken { .. } => self.oracle.fail_because("a token was asked for twice".to_owned()),
+                Output::Store(request) => {
+                    if let Some(it) = self.clients.get_mut(client) {
+                        let is_idle = it.store.is_idle();
+                        it.store.ask(request);
+                        if is_idle {
+                            self.plan_store(client);
+                        }
+                    }
+                }
                 _ => {}
             }
         }
@@ -69,10 +87,12 @@ impl World<'_> {
     pub(crate) fn pump_session(&mut self, key: Key) {
         while let Some(connection) = self.connections.get_mut(&key) {
             if let Some(output) = connection.session.poll_output() {
+                self.choices.trace(|| format!("    session {key}: {output:?}"));
                 self.server_hears(key, output);
             } else if let Some(message) = connection.session.poll_transmit() {
                 connection.session.handle_transmitted(self.now, message.size());
                 for frame in message.frames() {
+                    self.choices.trace(|| format!("    session {key}: {frame:?}"));
                     self.send_to_client(key, Item::Frame(frame));
                 }
             } else {
@@ -87,10 +107,17 @@ impl World<'_> {
         let Some(connection) = self.connections.get_mut(&key) else { return };
         let client = connection.client;
         match output {
-            SessionOutput::Connect { slot, namespace, .. } => {
+            SessionOutput::Connect { slot, namespace, auth } => {
+                if let Some(auth) = auth {
+                    self.server.joining.insert((key, slot), auth.to_string());
+                }
                 connection.slots.insert(slot, namespace.detach());
                 self.plan_within("authorizing", Duration::from_secs(6), Step::Authorized { key, slot });
             }
+            SessionOutput::Event { slot, id, name, payload, marker } if self.scenario.peer == Peer::Nexus => {
+                self.arrived((key, slot), id, &name, &payload, marker);
+            }
+            SessionOutput::Control { slot, payload } => self.control(key, slot, &payload),
             SessionOutput::Event { slot, id, payload, .. } => {
                 let Some(namespace) = connection.slots.get(&slot).cloned() else { return };
                 let Ok(number) = payload.arg(0) else { return };
@@ -101,11 +128,13 @@ impl World<'_> {
                 }
             }
             SessionOutput::Ack { .. } => self.oracle.report.replies += 1,
-            SessionOutput::Left { slot, .. } => {
+            SessionOutput::Left { slot, reason } => {
                 connection.slots.remove(&slot);
+                self.left(key, slot, reason);
             }
             // A network that stands still between a text and its attachment.
             SessionOutput::BadInput(BadInput::MissingAttachments) => {}
+            SessionOutput::BadInput(_) if connection.is_hostile => {}
             SessionOutput::BadInput(input) => self.oracle.fail_because(format!("the client sent {input:?}")),
             SessionOutput::Closed(_) => {
                 connection.slots.clear();
@@ -114,7 +143,7 @@ impl World<'_> {
                 }
                 self.send_to_client(key, Item::Close);
             }
-            SessionOutput::Frame(_) | SessionOutput::Control { .. } => {}
+            SessionOutput::Frame(_) => {}
         }
     }
 
@@ -124,6 +153,8 @@ impl World<'_> {
             // Some servers take every namespace.
             if unknown && !key.is_multiple_of(3) {
                 connection.session.refuse(self.now, slot, r#"{"message":"Invalid namespace"}"#.into());
+            } else if self.scenario.peer == Peer::Nexus && !unknown {
+                self.admit(key, slot);
             } else if connection.session.begin_accept(slot) {
                 connection.session.accept(self.now, slot, &Sid::new(format!("sid-{key}-{slot:?}")));
             }

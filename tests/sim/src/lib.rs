@@ -26,18 +26,24 @@ mod applications;
 mod choices;
 mod client;
 mod connection;
+mod coverage;
 mod decisions_file;
 mod drive;
 mod network;
+mod nexus;
 mod oracle;
 mod scenario;
+mod search;
 mod shrink;
+mod store;
 mod world;
 
 pub use choices::{Decision, Decisions};
+pub use coverage::Coverage;
 pub use decisions_file::{read_decisions, write_decisions};
 pub use oracle::Violation;
-pub use scenario::{Report, Scenario};
+pub use scenario::{Peer, Report, Scenario};
+pub use search::search;
 pub use shrink::{Shrunk, shrink};
 
 /// Runs a scenario from a seed.
@@ -47,6 +53,13 @@ pub use shrink::{Shrunk, shrink};
 pub fn run(seed: u64, scenario: &Scenario) -> Result<Report, Violation> {
     let result = world::World::new(&mut choices::Choices::from_seed(seed), scenario).run();
     result.map_err(|violation| Violation { seed: Some(seed), ..violation })
+}
+
+/// As [`run_decisions`], with a line for each thing that happened.
+pub fn trace_decisions(decisions: &[u64], scenario: &Scenario) -> (Result<Report, Violation>, Vec<String>) {
+    let mut choices = choices::Choices::from_decisions(decisions.to_vec()).traced();
+    let result = world::World::new(&mut choices, scenario).run();
+    (result, choices.into_trace())
 }
 
 /// Runs a scenario from a list of decisions, as [`shrink`] gives it. Past its end nothing happens any more.

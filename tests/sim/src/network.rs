@@ -10,12 +10,16 @@ use nexus_server::session::DisconnectReason;
 
 use crate::{
     connection::{Connection, Item, awaits_attachments, numbered_event},
+    coverage::Fault,
     oracle::Oracle,
     world::{Key, Step, World},
 };
 
 impl World<'_> {
     pub(crate) fn open(&mut self, client: usize, id: ConnectionId) {
+        if self.server.is_down {
+            return self.plan(self.now, Step::Refused { client, id });
+        }
         self.last_key += 1;
         let key = self.last_key;
         let connection = Connection::new(client, id, self.now, Arc::clone(&self.session_config));
@@ -34,13 +38,20 @@ impl World<'_> {
         if !self.active {
             return;
         }
+        if self.is_nexus() {
+            self.nexus_fault(client);
+        }
         let keys = self.connections.iter().filter(|(_, it)| it.client == client && !it.cut).map(|(&key, _)| key);
         let keys: Vec<Key> = keys.collect();
         for key in keys {
             match self.choices.below("fault", 5) {
                 0 => {}
-                1 | 2 => self.cut(key),
+                1 | 2 => {
+                    self.met(Fault::Cut, client);
+                    self.cut(key);
+                }
                 _ => {
+                    self.met(Fault::Stall, client);
                     self.oracle.report.stalls += 1;
                     let length = self.duration("stall", self.scenario.max_stall);
                     if let Some(connection) = self.connections.get_mut(&key) {

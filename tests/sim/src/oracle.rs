@@ -205,6 +205,11 @@ impl Oracle {
         }
     }
 
+    /// Another process begins, disconnected.
+    pub(crate) fn client_crashed(&mut self, client: usize) {
+        self.statuses.remove(&client);
+    }
+
     pub(crate) fn waits(&self, client: usize) -> usize {
         self.waiting.iter().filter(|(waiting, _)| *waiting == client).count()
     }

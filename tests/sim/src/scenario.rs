@@ -1,8 +1,22 @@
 use std::time::Duration;
 
+use crate::Coverage;
+
+/// What the clients of a run talk to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Peer {
+    /// A stock server: what it has seen once it may see again only if the client says so, and what breaks is lost.
+    #[default]
+    Stock,
+    /// A server that grants delivery, with a disk, and clients with stores.
+    Nexus,
+}
+
 /// What happens in a run, apart from chance.
 #[derive(Debug, Clone)]
 pub struct Scenario {
+    /// What the clients talk to. Default: a stock server.
+    pub peer: Peer,
     /// How many clients there are. Default 2.
     pub clients: usize,
     /// How many namespaces each uses, the primary one included. Default 3, at most 8.
@@ -26,6 +40,7 @@ pub struct Scenario {
 impl Default for Scenario {
     fn default() -> Self {
         Self {
+            peer: Peer::Stock,
             clients: 2,
             namespaces: 3,
             active: Duration::from_secs(90),
@@ -46,13 +61,16 @@ macro_rules! report {
         pub struct Report {
             /// A hash over all that happened, in order.
             pub digest: u64,
+            /// Which faults met clients in which states.
+            pub coverage: Coverage,
             $($(#[$doc])* pub $figure: u64,)*
         }
 
         impl Report {
-            /// Adds the figures of another run, and mixes the digests.
+            /// Adds the figures of another run, and mixes the digests, in whatever order.
             pub fn add(&mut self, other: &Self) {
-                self.digest = self.digest.rotate_left(1) ^ other.digest;
+                self.digest = self.digest.wrapping_add(other.digest);
+                self.coverage.add(&other.coverage);
                 $(self.$figure += other.$figure;)*
             }
 
@@ -96,4 +114,50 @@ report! {
     server_disconnects,
     /// Times that an application went to the background.
     backgrounds,
+    /// Buffered events that ran where they are deduplicated.
+    buffered_run,
+    /// Repeats of them, which did not.
+    repeats,
+    /// Durable events whose effect was committed.
+    effects,
+    /// Durable emits that were accepted.
+    persisted,
+    /// Durable messages by how they ended.
+    durable_acked,
+    /// As above.
+    durable_expired,
+    /// As above.
+    durable_rejected,
+    /// As above.
+    durable_cancelled,
+    /// As above.
+    durable_unknown,
+    /// Durable messages that a later process took over.
+    restored,
+    /// Buffered events of which nobody knows whether they arrived.
+    unknown,
+    /// Events that a server published where it keeps a log.
+    published,
+    /// Sessions that went on.
+    recovered,
+    /// Positions that clients reported.
+    positions,
+    /// Emits that managers refused.
+    emits_refused,
+    /// Tokens that the server refused.
+    tokens_refused,
+    /// Times that a client's process ended.
+    client_crashes,
+    /// Times that the server's process ended.
+    server_crashes,
+    /// Times that it lost its disk with that.
+    disks_lost,
+    /// Requests that a client's disk refused.
+    client_commits_failed,
+    /// Commits that the server's disk refused.
+    server_commits_failed,
+    /// Times that a clock outside jumped.
+    clock_jumps,
+    /// Frames that no peer sends.
+    hostile_frames,
 }

@@ -1,13 +1,22 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use nexus_core::{
-    manager::{ConnectionId, Manager, TransportEvent, TransportFailure, TransportFailureKind},
+    manager::{ConnectionId, Manager, TokenRequest, TransportEvent, TransportFailure, TransportFailureKind},
     socketio::Limits,
     time::Timestamp,
 };
 use nexus_server::session::{DisconnectReason, SessionConfig, SlotId};
 
-use crate::{Report, Scenario, Violation, choices::Choices, client::Client, connection::Connection, oracle::Oracle};
+use crate::{
+    Report, Scenario, Violation,
+    choices::Choices,
+    client::Client,
+    connection::Connection,
+    coverage::{Fault, State},
+    nexus::{Commit, NexusOracle, Server},
+    oracle::Oracle,
+    scenario::Peer,
+};
 
 /// Names a connection in a run.
 pub(crate) type Key = u64;
@@ -39,6 +48,17 @@ pub(crate) enum Step {
     ServerActs(Key),
     /// An application whose primary namespace the server ended asks for it again.
     ConnectAgain(usize),
+    /// A client's disk is done with a request.
+    Stored(usize),
+    ClientStarts(usize),
+    /// The application of a client has a token.
+    Token {
+        client: usize,
+        request: TokenRequest,
+    },
+    /// The server's disk is done with a commit, by its place in the list.
+    ServerCommits(usize),
+    ServerStarts,
 }
 
 /// Everything that exists in a run, and the agenda that drives it.
@@ -56,6 +76,14 @@ pub(crate) struct World<'a> {
     pub(crate) oracle: Oracle,
     /// Faults and actions happen.
     pub(crate) active: bool,
+    /// Where the peer is a Nexus server: it, what is on its way to its disk, and what must hold.
+    pub(crate) server: Server,
+    pub(crate) commits: Vec<Commit>,
+    pub(crate) model: NexusOracle,
+    /// Sessions to which something was given to send.
+    pub(crate) to_pump: Vec<Key>,
+    /// What the clocks outside are ahead of this one, in milliseconds.
+    pub(crate) wall_ahead: u64,
 }
 
 /// More steps than any run needs: one that has them turns in circles.
@@ -79,8 +107,9 @@ impl<'a> World<'a> {
             decoder: Limits::default(),
         });
         let namespaces = scenario.namespaces.clamp(1, 8);
-        let mut client = |index| Client::new(index, choices.below("client", u64::MAX), namespaces);
-        let clients = (0..scenario.clients).map(&mut client).collect();
+        let mut client = |index| Client::new(index, choices.below("client", u64::MAX), namespaces, scenario.peer);
+        let clients: Vec<Client> = (0..scenario.clients).map(&mut client).collect();
+        let model = NexusOracle::new(clients.iter().map(|client| client.user.clone()));
         Self {
             choices,
             scenario,
@@ -94,7 +123,27 @@ impl<'a> World<'a> {
             session_config,
             oracle: Oracle::default(),
             active: true,
+            server: Server::new(),
+            commits: Vec::new(),
+            model,
+            to_pump: Vec::new(),
+            wall_ahead: 1_800_000_000_000,
         }
+    }
+
+    pub(crate) fn met(&mut self, fault: Fault, client: usize) {
+        if let Some(it) = self.clients.get(client) {
+            self.oracle.report.coverage.count(fault, State::of(it.manager.status(), !it.store.is_idle()));
+        }
+    }
+
+    pub(crate) fn is_nexus(&self) -> bool {
+        self.scenario.peer == Peer::Nexus
+    }
+
+    /// What time it is outside, in milliseconds since 1970.
+    pub(crate) fn wall_clock(&self) -> u64 {
+        self.wall_ahead + self.now.as_millis()
     }
 
     pub(crate) fn run(mut self) -> Result<Report, Violation> {
@@ -110,10 +159,17 @@ impl<'a> World<'a> {
         let deadline = self.now + self.scenario.drain;
         self.run_until(deadline, Self::is_at_rest)?;
         if !self.is_at_rest() {
+            if let Some(missing) = self.model.missing() {
+                return Err(self.violation(missing));
+            }
             let states: Vec<_> = self.clients.iter().map(|client| client.manager.stats()).collect();
             return Err(self.violation(format!("not at rest after all faults had stopped: {states:?}")));
         }
-        self.oracle.check_rest();
+        if self.is_nexus() {
+            self.model.check_rest();
+        } else {
+            self.oracle.check_rest();
+        }
         self.check()?;
 
         self.end_clients();
@@ -134,6 +190,7 @@ impl<'a> World<'a> {
                 return Err(self.violation(format!("more than {MAX_STEPS} steps; the last was {step:?}")));
             }
             self.carry_out(step);
+            self.pump_waiting();
             self.check()?;
         }
         Ok(())
@@ -141,6 +198,8 @@ impl<'a> World<'a> {
 
     fn carry_out(&mut self, step: Step) {
         self.oracle.note(0, self.now.as_nanos());
+        let now = self.now;
+        self.choices.trace(|| format!("{now:?} {step:?}"));
         match step {
             Step::Act(client) => self.act(client),
             Step::Fault(client) => self.fault(client),
@@ -188,6 +247,18 @@ impl<'a> World<'a> {
                     self.connect(client);
                 }
             }
+            Step::Stored(client) => self.stored(client),
+            Step::ClientStarts(client) => self.start_client(client),
+            Step::Token { client, request } => self.provide_token(client, request),
+            Step::ServerCommits(commit) => self.server_commits(commit),
+            Step::ServerStarts => self.server.is_down = false,
+        }
+    }
+
+    /// Lets go what was given to sessions meanwhile.
+    pub(crate) fn pump_waiting(&mut self) {
+        while let Some(key) = self.to_pump.pop() {
+            self.pump_session(key);
         }
     }
 
@@ -252,6 +323,7 @@ impl<'a> World<'a> {
 
     /// The network is good from now on, and every application wants to be connected.
     fn heal(&mut self) {
+        self.server.is_down = false;
         for connection in self.connections.values_mut() {
             connection.stalled_until = self.now;
         }
@@ -266,9 +338,12 @@ impl<'a> World<'a> {
     }
 
     fn is_at_rest(&self) -> bool {
-        let at_rest = |(index, client): (usize, &Client)| client.is_at_rest() && self.oracle.waits(index) == 0;
+        let at_rest = |(index, client): (usize, &Client)| {
+            client.is_at_rest() && self.oracle.waits(index) == 0 && self.model.waits(index) == 0
+        };
         self.clients.iter().enumerate().all(at_rest)
-            && self.connections.values().all(|connection| !connection.cut && !connection.to_server.has_frames())
+            && (!self.is_nexus() || self.model.missing().is_none())
+            && self.connections.values().all(|it| !it.cut && !it.to_server.has_frames() && !it.to_client.has_frames())
     }
 
     fn end_clients(&mut self) {
@@ -293,7 +368,8 @@ impl<'a> World<'a> {
     }
 
     fn check(&self) -> Result<(), Violation> {
-        self.oracle.broken().map_or(Ok(()), |what| Err(self.violation(what.to_owned())))
+        let broken = self.oracle.broken().or(self.model.broken());
+        broken.map_or(Ok(()), |what| Err(self.violation(what.to_owned())))
     }
 
     fn violation(&self, what: String) -> Violation {

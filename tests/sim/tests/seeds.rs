@@ -1,36 +1,46 @@
-//! A few hundred runs of the simulator.
+//! Ten thousand runs of the simulator against each kind of peer.
 
-use nexus_sim::{Report, Scenario, run};
+use std::thread;
 
-/// Runs of the default scenario. More by hand: `NEXUS_SIM_SEEDS=100000 cargo test -p nexus-sim`.
+use nexus_sim::{Peer, Report, Scenario, read_decisions, run, run_decisions, search};
+
+/// How many seeds; more or fewer by hand: `NEXUS_SIM_SEEDS=500 cargo test -p nexus-sim`.
 fn seeds() -> u64 {
-    std::env::var("NEXUS_SIM_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(500)
+    std::env::var("NEXUS_SIM_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(10_000)
 }
 
+fn scenario(peer: Peer) -> Scenario {
+    Scenario { peer, ..Scenario::default() }
+}
+
+fn searched(peer: Peer) -> Report {
+    let jobs = thread::available_parallelism().map_or(1, usize::from);
+    search(&scenario(peer), 0, seeds(), jobs, |_| {}).unwrap_or_else(|violation| panic!("{violation}"))
+}
+
+/// Every kind of thing happened to both kinds of peer together, and every fault in every state: a simulator that meets
+/// nothing finds nothing.
 #[test]
 fn no_seed_breaks_an_invariant() {
-    let scenario = Scenario::default();
-    let mut total = Report::default();
-    for seed in 0..seeds() {
-        match run(seed, &scenario) {
-            Ok(report) => total.add(&report),
-            Err(violation) => panic!("{violation}"),
-        }
+    let (stock, nexus) = (searched(Peer::Stock), searched(Peer::Nexus));
+    println!("{:?}\n{:?}", stock.figures(), nexus.figures());
+    for ((figure, stock), (_, nexus)) in stock.figures().into_iter().zip(nexus.figures()) {
+        assert!(stock + nexus > 0, "{figure} stayed zero");
     }
-    // Every kind of thing happened: a simulator that exercises nothing finds nothing.
-    println!("{:?}", total.figures());
-    for (figure, count) in total.figures() {
-        assert!(count > 0, "{figure} stayed zero");
+    for (fault, state, count) in nexus.coverage.cells() {
+        assert!(count > 0, "{fault} never met a client that was {state}");
     }
 }
 
 #[test]
 fn a_seed_replays_exactly() {
-    let scenario = Scenario::default();
-    for seed in [1, 42, 4711] {
-        assert_eq!(run(seed, &scenario), run(seed, &scenario));
+    for peer in [Peer::Stock, Peer::Nexus] {
+        let scenario = scenario(peer);
+        for seed in [1, 42, 4711] {
+            assert_eq!(run(seed, &scenario), run(seed, &scenario));
+        }
+        assert_ne!(run(1, &scenario).unwrap().digest, run(2, &scenario).unwrap().digest);
     }
-    assert_ne!(run(1, &scenario).unwrap().digest, run(2, &scenario).unwrap().digest);
 }
 
 #[test]
@@ -41,4 +51,22 @@ fn on_a_good_network_nothing_is_lost() {
         let report = run(seed, &scenario).unwrap_or_else(|violation| panic!("{violation}"));
         assert!(report.cuts == 0 && report.delivered > 0, "{report:?}");
     }
+}
+
+/// Runs that once showed a bug.
+#[test]
+fn what_was_found_once_stays_found() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus");
+    let mut replayed = 0;
+    for file in std::fs::read_dir(corpus).unwrap() {
+        let file = file.unwrap().path();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let peer = if text.starts_with("# peer stock") { Peer::Stock } else { Peer::Nexus };
+        let decisions = read_decisions(&text).unwrap();
+        if let Err(violation) = run_decisions(&decisions, &scenario(peer)) {
+            panic!("{}: {violation}", file.display());
+        }
+        replayed += 1;
+    }
+    assert!(replayed > 0, "there is a corpus");
 }
