@@ -39,9 +39,7 @@ impl World<'_> {
             return connection.session.refuse(self.now, slot, r#"{"message":"unauthorized"}"#.into());
         };
         let valid_from = self.server.disk.valid_from.get(&client).copied().unwrap_or_default();
-        // A token that got a client in is good for all namespaces of its connection.
-        let is_primary = namespace.name() == "realtime";
-        if is_primary && known.token.parse::<u64>().ok().is_none_or(|token| token < valid_from) {
+        if known.token.parse::<u64>().ok().is_none_or(|token| token < valid_from) {
             self.oracle.report.tokens_refused += 1;
             return connection.session.refuse(self.now, slot, r#"{"message":"unauthorized"}"#.into());
         }
