@@ -132,18 +132,28 @@ async fn a_hundred_clients_in_one_process_hear_every_word() -> Outcome {
 #[tokio::test]
 async fn a_client_that_comes_back_hears_what_was_said_meanwhile() -> Outcome {
     let server = OurServer::start()?;
-    let recovering = server.io().of("/resuming");
-    recovering.recovery(RecoveryConfig::default());
-    recovering.delivery(DeliveryConfig::default());
-    recovering.authorize(|request: ConnectRequest| async move {
+    let resuming = server.io().of("/resuming");
+    resuming.recovery(RecoveryConfig::default());
+    resuming.delivery(DeliveryConfig::default());
+    resuming.authorize(|request: ConnectRequest| async move {
         request.set_user("ada");
         Ok(())
     });
+    comes_back(&server, "/resuming").await
+}
+
+#[tokio::test]
+async fn a_client_comes_back_where_nobody_knows_it_and_nothing_is_deduplicated() -> Outcome {
+    comes_back(&OurServer::start()?, "/recovering").await
+}
+
+async fn comes_back(server: &OurServer, name: &str) -> Outcome {
+    let recovering = server.io().of(name);
     let client = Client::new(Config::new(&server.url())?)?;
-    let mut news = client.events("resuming", "news")?;
+    let mut news = client.events(name, "news")?;
     let mut notices = client.notices();
     within("connect", client.connect("ada", "good")).await??;
-    within("join", client.join("resuming")).await??;
+    within("join", client.join(name)).await??;
 
     let mut said = 0;
     for round in 0..3 {
@@ -158,7 +168,7 @@ async fn a_client_that_comes_back_hears_what_was_said_meanwhile() -> Outcome {
         let continuity = loop {
             let notice = within("a notice", notices.recv()).await?.ok_or("no more notices")?;
             if let Notice::Joined { namespace, continuity, .. } = notice
-                && namespace.as_str() == "/resuming"
+                && namespace.as_str() == name
             {
                 break continuity;
             }

@@ -34,8 +34,8 @@ impl SlotDelivery {
         Self { grant, received: 0, unreported: 0, report_due: None }
     }
 
-    /// Whether the namespace's events may carry markers, and `$nx` is no event of the application.
-    fn is_granted(&self) -> bool {
+    /// Whether the namespace's events may carry markers.
+    fn takes_markers(&self) -> bool {
         self.grant.buffered.is_some() || self.grant.durable.is_some()
     }
 
@@ -58,11 +58,14 @@ impl Slot {
     /// An event as the application is to see it.
     pub(super) fn event(&self, id: Option<AckId>, name: ByteString, mut payload: Payload) -> Result<Output, BadInput> {
         let slot = self.id;
-        let Some(delivery) = self.delivery.as_deref().filter(|it| it.is_granted()) else {
+        let Some(delivery) = self.delivery.as_deref() else {
             return Ok(Output::Event { slot, id, name, payload, marker: None });
         };
         if &*name == CONTROL_EVENT {
             return Ok(Output::Control { slot, payload });
+        }
+        if !delivery.takes_markers() {
+            return Ok(Output::Event { slot, id, name, payload, marker: None });
         }
         let last = payload.len().checked_sub(1).and_then(|last| payload.raw_arg(last));
         let mut marker = None;

@@ -9,7 +9,10 @@ use std::{
 use futures_util::FutureExt;
 use nexus_core::{
     ByteString,
-    socketio::{Namespace as Name, Sid, delivery::Grant},
+    socketio::{
+        Namespace as Name, Sid,
+        delivery::{Grant, Request},
+    },
 };
 use parking_lot::Mutex;
 
@@ -96,10 +99,20 @@ fn accept(
     }
     // A session that goes on has lost nothing.
     let lost = if socket.recovered { 0 } else { lost };
-    let grant = socket.delivery.as_ref().map(|delivery| Grant { lost, ..delivery.grant.clone() });
+    let grant = granted(&socket, lost);
     let data = ConnectData { sid: socket.id.clone(), pid: socket.pid.clone(), grant };
     connection.with(|session, now| session.accept_with(now, slot, &data, replay));
     socket.open_queue();
+}
+
+/// What the client is told that it has, if it asked. Where events end in offsets, one that asked takes them off, and has to
+/// know, even if nothing else is granted.
+fn granted(socket: &SocketInner, lost: u64) -> Option<Grant> {
+    if let Some(delivery) = &socket.delivery {
+        return Some(Grant { lost, ..delivery.grant.clone() });
+    }
+    socket.pid.as_ref()?;
+    Request::of_auth(socket.handshake.auth_json()).map(|_| Grant { lost, ..Grant::default() })
 }
 
 /// Makes the client's socket a member: with a session of before, where it has one, and what that missed. Nothing where the

@@ -476,6 +476,24 @@ async fn beyond_its_bounds_there_is_a_fresh_session() {
 }
 
 #[tokio::test]
+async fn who_asked_is_told_that_events_end_in_offsets_even_if_nothing_else_is_granted() {
+    let (_io, address, _hearing) = start_default().await;
+    for (auth, nx) in [
+        (json!({"nx": {"v": 1, "ci": "c"}}), json!({"v": 1})),
+        (json!({"user": "ada", "nx": {"v": 1, "ci": "c"}}), json!({"v": 1})),
+        (json!({"nx": {"v": 0, "ci": "c"}}), Value::Null),
+        (json!({}), Value::Null),
+    ] {
+        let mut client = Client::open(address).await;
+        client.send(&format!("40{auth}")).await;
+        let packet = client.next_packet().await;
+        let data: Value = serde_json::from_str(packet.strip_prefix("40").unwrap()).unwrap();
+        assert!(data["pid"].is_string(), "{packet}");
+        assert_eq!(data["nx"], nx, "{auth}");
+    }
+}
+
+#[tokio::test]
 async fn a_namespace_without_recovery_says_nothing_of_it() {
     let (io, address) = start(Config::default(), |io| drop(io.of("/"))).await;
     let mut client = Client::open(address).await;

@@ -72,17 +72,19 @@ fn without_a_grant_nothing_is_stripped_and_control_is_an_event() {
     for session in [&mut stock, &mut empty] {
         let (args, marker) = event_of(session, r#"42["e",{"$m":{"id":1,"lo":1}}]"#);
         assert_eq!((args.as_str(), marker), (r#"{"$m":{"id":1,"lo":1}}"#, None));
-        let (args, _) = event_of(session, r#"42["$nx",{"u":"k-1"}]"#);
-        assert_eq!(args, r#"{"u":"k-1"}"#);
     }
+    let (args, _) = event_of(&mut stock, r#"42["$nx",{"u":"k-1"}]"#);
+    assert_eq!(args, r#"{"u":"k-1"}"#);
 }
 
 #[test]
 fn control_is_told_apart_from_events() {
-    let (mut session, slot) = granted(true, false);
-    session.handle_frame(at(30), text(r#"42["$nx",{"u":"k-1"}]"#));
-    let expected = Output::Control { slot, payload: Payload::try_from(r#"[{"u":"k-1"}]"#).unwrap() };
-    assert_eq!(outputs(&mut session), [expected]);
+    for buffered in [true, false] {
+        let (mut session, slot) = granted(buffered, false);
+        session.handle_frame(at(30), text(r#"42["$nx",{"u":"k-1"}]"#));
+        let expected = Output::Control { slot, payload: Payload::try_from(r#"[{"u":"k-1"}]"#).unwrap() };
+        assert_eq!(outputs(&mut session), [expected]);
+    }
 }
 
 #[test]
