@@ -7,7 +7,7 @@ use nexus_core::{
 };
 
 use super::{
-    BadInput, DisconnectReason, Message, Refusal, SessionConfig, UpgradeStep,
+    BadInput, DisconnectReason, Message, Posted, Refusal, Sent, SessionConfig, UpgradeStep,
     upgrade::{Upgrade, UpgradeInput},
 };
 
@@ -17,28 +17,6 @@ pub(crate) const RACE_GRACE: Duration = Duration::from_millis(20);
 
 /// How long a polling client has to fetch what was queued before its session was closed.
 const LAST_POLL: Duration = Duration::from_secs(2);
-
-/// What became of a message handed to a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sent {
-    /// It will be transmitted, or the session will end.
-    Queued,
-    /// It was volatile, and could not be transmitted at once.
-    Dropped,
-    /// The session, or the namespace in it, is over.
-    Closed,
-    /// The send queue is full: the session is now over.
-    Overflow,
-}
-
-/// When the POST that a session took may be answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Posted {
-    /// At once.
-    Done,
-    /// When the session is over: the client's `close` waits for a poll that it may have overtaken.
-    WhenClosed,
-}
 
 #[derive(Debug)]
 enum Transport {

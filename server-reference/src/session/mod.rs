@@ -58,10 +58,9 @@ mod upgrade;
 pub use config::SessionConfig;
 pub use connect_data::ConnectData;
 pub(crate) use engine::RACE_GRACE;
-pub use engine::{Posted, Sent};
 pub(crate) use message::EventDraft;
 pub use message::Message;
-pub use output::{BadInput, BadInputKind, DisconnectReason, Output, Refusal, SlotId};
+pub use output::{BadInput, BadInputKind, DisconnectReason, Output, Posted, Refusal, Sent, SlotId};
 pub use router::Session;
 pub use upgrade::UpgradeStep;
 

@@ -11,6 +11,28 @@ use nexus_core::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SlotId(pub(super) u32);
 
+/// What became of a message handed to a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// It will be transmitted, or the session will end.
+    Queued,
+    /// It was volatile, and could not be transmitted at once.
+    Dropped,
+    /// The session, or the namespace in it, is over.
+    Closed,
+    /// The send queue is full: the session is now over.
+    Overflow,
+}
+
+/// When the POST that a session took may be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Posted {
+    /// At once.
+    Done,
+    /// When the session is over: the client's `close` waits for a poll that it may have overtaken.
+    WhenClosed,
+}
+
 /// What a [`Session`](super::Session) asks of its driver, in order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {

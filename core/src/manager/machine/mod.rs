@@ -7,6 +7,7 @@ mod durable_wire;
 mod kept;
 mod membership;
 mod messages;
+mod queue;
 mod renewal;
 #[cfg(test)]
 mod tests;
@@ -15,12 +16,12 @@ mod transport;
 
 use std::{collections::VecDeque, time::Duration};
 
-use bytestring::ByteString;
+pub use queue::QueuedMessage;
 
 use super::{
     acks::{Acks, Replies},
     backoff::Backoff,
-    command::{Cancelled, Command, Credentials, Delivery, Emit, Emitted, JoinProgress, Receipt, Token, TokenFailure},
+    command::{Cancelled, Command, Credentials, Emit, Emitted, JoinProgress, Receipt, Token, TokenFailure},
     config::Config,
     durable::{Commits, Durable},
     error::{
@@ -174,33 +175,6 @@ struct Ids {
     probes: IdSource,
 }
 
-/// A message that waits in the offline queue, or a durable one that has not ended.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct QueuedMessage<'a> {
-    /// Names the emit.
-    pub message: MessageId,
-    /// Where it goes.
-    pub namespace: &'a Namespace,
-    /// Its name.
-    pub event: &'a ByteString,
-    /// Its arguments.
-    pub payload: &'a Payload,
-    /// Buffered or durable.
-    pub delivery: Delivery,
-    /// Whether it is accepted: a durable one that is not waits for the store.
-    pub is_accepted: bool,
-    /// Whether a connection may have got it.
-    pub is_sent: bool,
-    /// What it counts against [`OutboxConfig::max_bytes`](super::OutboxConfig::max_bytes) or
-    /// [`DurableConfig::max_bytes`](super::DurableConfig::max_bytes).
-    pub bytes: usize,
-    /// When it is dropped.
-    pub expires_at: Timestamp,
-    /// Whether it asks for an acknowledgement.
-    pub awaits_ack: bool,
-}
-
 impl Manager {
     /// A manager at rest. The seed feeds the jitter of reconnection: it has to differ between clients.
     pub fn new(config: Config, seed: u64) -> Self {
@@ -280,35 +254,6 @@ impl Manager {
     /// [`TransportEvent::HostFrame`].
     pub fn is_negotiated(&self, namespace: &Namespace) -> bool {
         self.namespaces.grant(namespace).is_some()
-    }
-
-    /// The messages in the offline queue, oldest first, and then the durable ones, oldest first.
-    pub fn queue(&self) -> impl Iterator<Item = QueuedMessage<'_>> {
-        let durable = self.durable.iter().map(|(message, entry)| QueuedMessage {
-            message,
-            namespace: &entry.key.namespace,
-            event: &entry.event,
-            payload: &entry.payload,
-            delivery: Delivery::Durable,
-            is_accepted: entry.is_accepted(),
-            is_sent: entry.is_written,
-            bytes: entry.bytes(),
-            expires_at: entry.expires_at,
-            awaits_ack: true,
-        });
-        let waiting = self.outbox.iter().map(|(message, waiting)| QueuedMessage {
-            message,
-            namespace: &waiting.namespace,
-            event: &waiting.event,
-            payload: &waiting.payload,
-            delivery: Delivery::Buffered,
-            is_accepted: true,
-            is_sent: false,
-            bytes: waiting.bytes(),
-            expires_at: waiting.expires_at,
-            awaits_ack: waiting.awaits_ack,
-        });
-        waiting.chain(durable)
     }
 
     /// All figures.
