@@ -10,6 +10,7 @@ use crate::{
         event::{Event, Output, TokenReason},
         ids::TokenRequest,
         namespaces::Membership,
+        proof::Proof,
         timers::Timer,
         wire,
     },
@@ -102,7 +103,7 @@ impl Manager {
     }
 
     fn give_up(&mut self, namespace: &Namespace) {
-        let Some(error) = self.namespaces.proof_mut(namespace).and_then(|proof| proof.give_up()) else { return };
+        let Some(error) = self.namespaces.proof_mut(namespace).and_then(Proof::give_up) else { return };
         if let Some(membership) = self.namespaces.get_mut(namespace) {
             *membership = Membership::Refused { retry_at: None };
         }
