@@ -85,32 +85,40 @@ impl FakeStore {
         }
     }
 
-    /// Does what is asked for, and answers.
     fn carry_out(&mut self, request: StoreRequest) -> StoreEvent {
-        let answer = match request.operation {
-            StoreOperation::Open { .. } => {
-                let messages = self.disk.values().cloned().collect();
-                let positions = self.positions.clone().into_iter().collect();
-                StoreAnswer::Opened(OpenedOutbox { messages, positions, unreadable: 0 })
-            }
-            StoreOperation::Commit { changes } => {
-                for change in changes {
-                    match change {
-                        StoreChange::Put(message) => drop(self.disk.insert(message.key.clone(), message)),
-                        StoreChange::Sent { key, generation } => {
-                            self.disk.get_mut(&key).expect("what is sent is stored").sent = Some(generation);
-                        }
-                        StoreChange::Remove { key } => drop(self.disk.remove(&key)),
-                        StoreChange::Position { namespace, position } => {
-                            self.positions.insert(namespace, position);
-                        }
+        let answer = carry_out(&mut self.disk, &mut self.positions, request.operation);
+        StoreEvent::Answer { ticket: request.ticket, result: Ok(answer) }
+    }
+}
+
+/// Does what is asked of a store, and answers.
+pub(super) fn carry_out(
+    disk: &mut BTreeMap<MessageKey, StoredMessage>,
+    positions: &mut BTreeMap<Namespace, Position>,
+    operation: StoreOperation,
+) -> StoreAnswer {
+    match operation {
+        StoreOperation::Open { .. } => {
+            let messages = disk.values().cloned().collect();
+            let positions = positions.clone().into_iter().collect();
+            StoreAnswer::Opened(OpenedOutbox { messages, positions, unreadable: 0 })
+        }
+        StoreOperation::Commit { changes } => {
+            for change in changes {
+                match change {
+                    StoreChange::Put(message) => drop(disk.insert(message.key.clone(), message)),
+                    StoreChange::Sent { key, generation } => {
+                        disk.get_mut(&key).expect("what is sent is stored").sent = Some(generation);
+                    }
+                    StoreChange::Remove { key } => drop(disk.remove(&key)),
+                    StoreChange::Position { namespace, position } => {
+                        positions.insert(namespace, position);
                     }
                 }
-                StoreAnswer::Committed
             }
-            StoreOperation::Close => StoreAnswer::Committed,
-        };
-        StoreEvent::Answer { ticket: request.ticket, result: Ok(answer) }
+            StoreAnswer::Committed
+        }
+        StoreOperation::Close => StoreAnswer::Committed,
     }
 }
 

@@ -8,13 +8,13 @@ use std::{
 use bytestring::ByteString;
 use proptest::prelude::*;
 
-use super::scene::ns;
+use super::scene::{carry_out, ns};
 use crate::{
     engineio::Frame,
     manager::{
         Command, Config, ConnectionId, ConnectionStatus, Credentials, DeliveryStatus, DropReason, Emit, Event, Manager,
-        MessageId, MessageKey, OpenedOutbox, Output, Receipt, StoreAnswer, StoreChange, StoreError, StoreErrorKind,
-        StoreEvent, StoreOperation, StoreRequest, StoredMessage, TransportEvent,
+        MessageId, MessageKey, Output, Receipt, StoreAnswer, StoreError, StoreErrorKind, StoreEvent, StoreOperation,
+        StoreRequest, StoredMessage, TransportEvent,
     },
     socketio::{
         Decoder, Limits, Packet, Payload,
@@ -340,26 +340,7 @@ impl Model {
     }
 
     fn carry_out(&mut self, operation: StoreOperation) -> StoreAnswer {
-        match operation {
-            StoreOperation::Open { .. } => {
-                let messages = self.disk.values().cloned().collect();
-                StoreAnswer::Opened(OpenedOutbox { messages, ..OpenedOutbox::default() })
-            }
-            StoreOperation::Commit { changes } => {
-                for change in changes {
-                    match change {
-                        StoreChange::Put(message) => drop(self.disk.insert(message.key.clone(), message)),
-                        StoreChange::Sent { key, generation } => {
-                            self.disk.get_mut(&key).expect("what is sent is stored").sent = Some(generation);
-                        }
-                        StoreChange::Remove { key } => drop(self.disk.remove(&key)),
-                        StoreChange::Position { .. } => {}
-                    }
-                }
-                StoreAnswer::Committed
-            }
-            StoreOperation::Close => StoreAnswer::Committed,
-        }
+        carry_out(&mut self.disk, &mut BTreeMap::new(), operation)
     }
 
     /// Any part of what the store was asked for may be done when the process ends.
