@@ -43,6 +43,7 @@ impl Server {
             audience: None,
             mirror_messages: true,
             data_dir: None,
+            inbox_entries: 100,
             demo: false,
             inject_refusals: 0,
             presence_grace: Duration::ZERO,

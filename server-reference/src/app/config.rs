@@ -61,6 +61,11 @@ pub struct Args {
     /// effect. Made if it is missing. Default: ./nexus-data, and with --demo a temporary one.
     #[arg(long, env = "DATA_DIR", hide_env_values = true, value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
+    /// How many events are kept for a user, in each namespace, until the user's devices have them: for one more the oldest
+    /// goes, and who misses it is told how many were lost. 1 to 10,000.
+    #[arg(long, env = "INBOX_ENTRIES", hide_env_values = true, default_value_t = 100, value_name = "NUMBER")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub inbox_entries: u32,
     /// What to log: error, warn, info, debug or trace, or filters such as info,nexus_server=debug.
     #[arg(long, env = "LOG", hide_env_values = true, default_value = "info", value_name = "FILTER")]
     pub log: String,
@@ -91,6 +96,8 @@ pub struct Settings {
     pub mirror_messages: bool,
     /// Where what outlives the process is kept. None: in a temporary folder that is deleted when the server stops.
     pub data_dir: Option<PathBuf>,
+    /// How many events an inbox keeps. Default: 100.
+    pub inbox_entries: u32,
     /// Whether everybody gets a token who asks for one, the page, and word of who is here.
     pub demo: bool,
     /// Of how many in a hundred durable messages a demo says that it has no time for them. Default: 0.
@@ -192,6 +199,7 @@ impl Settings {
             audience: args.jwt_audience.clone().filter(|audience| !audience.is_empty()),
             mirror_messages: args.mirror_messages && !args.no_mirror,
             data_dir,
+            inbox_entries: args.inbox_entries,
             demo: args.demo,
             inject_refusals: args.inject_refusals,
             presence_grace: PRESENCE_GRACE,
@@ -325,6 +333,16 @@ mod tests {
         assert_eq!(folder(&["--data-dir", "/var/lib/nexus"]), Some("/var/lib/nexus".into()));
         assert_eq!(folder(&["--demo"]), None);
         assert_eq!(folder(&["--demo", "--data-dir", "here"]), Some("here".into()));
+    }
+
+    #[test]
+    fn inboxes_have_bounds() {
+        let entries = |args: &[&str]| settings(args, &[("JWT_SECRET", SECRET)]).unwrap().inbox_entries;
+        assert_eq!(entries(&[]), 100);
+        assert_eq!(entries(&["--inbox-entries", "10000"]), 10_000);
+        for bad in ["0", "10001", "many"] {
+            assert!(Args::try_parse_from(["nexus-server", "--inbox-entries", bad]).is_err(), "{bad}");
+        }
     }
 
     #[test]

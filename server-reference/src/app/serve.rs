@@ -71,7 +71,8 @@ impl App {
                 (folder.clone(), Some(Temporary(folder)))
             }
         };
-        let store = Store::open(&folder, StoreConfig::default()).await?;
+        let kept = StoreConfig { inbox_entries: settings.inbox_entries, ..StoreConfig::default() };
+        let store = Store::open(&folder, kept).await?;
         let inboxes = Arc::new(Inboxes::new(store));
         let io = Io::new(Config {
             cors: settings.origins.to_cors(),

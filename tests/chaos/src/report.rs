@@ -113,8 +113,10 @@ pub fn page(outcomes: &[Outcome], command: &str) -> String {
          - socket.io has no class that outlives a process. `retries` is tried as documented: `retries: 3, ackTimeout: 10000`, with\n  \
            connection state recovery on the server. Reconnection delays are the same everywhere, 50 ms to 500 ms.\n\
          - Where a stock client's `retries` give up, its acknowledgement tells the sender; that counts as told.\n\
-         - At most ten messages of a class are underway each way, in every stack: what an inbox of 100 holds. A faster sender\n  \
-           would lose more with each cut where messages are lost at all.\n",
+         - At most ten messages of a class are underway each way, in every stack. A faster sender would lose more with\n  \
+           each cut where messages are lost at all.\n\
+         - Nexus keeps what a user has not got in an inbox of 100, told apart from silence: who misses more is told how many.\n  \
+           These users get more than a hundred in a second, so the server is given `--inbox-entries 2000`.\n",
     );
     page
 }

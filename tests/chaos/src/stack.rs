@@ -102,6 +102,8 @@ impl Stack {
             let mut command = Command::new(&programs.server);
             command.args(["--demo", "--port", &port, "--log", "warn", "--data-dir"]).arg(folder.join("server"));
             command.args(["--inject-refusals", REFUSALS_PERCENT]);
+            // A user who is cut off is sent more than a hundred messages in a second here.
+            command.args(["--inbox-entries", "2000"]);
             command.env("JWT_SECRET", SECRET);
             return command;
         }

@@ -35,7 +35,7 @@ struct Emitted {
 #[derive(Debug, Default)]
 struct Uplink {
     last_number: u64,
-    /// By the client's process for buffered ones: what a dead one had sent may arrive after its successor's.
+    /// By the client's process for those that are not durable: what a dead one had sent may arrive after its successor's.
     last_effect: BTreeMap<u64, u64>,
     emitted: BTreeMap<u64, Emitted>,
 }
@@ -199,7 +199,7 @@ impl NexusOracle {
         emitted.effects += 1;
         // What was given up after it was sent may still run, and where a dead process had sent it, late.
         let is_given_up = emitted.ended.is_some();
-        let lane = if delivery == Delivery::Buffered { emitted.life } else { 0 };
+        let lane = if delivery == Delivery::Durable { 0 } else { emitted.life };
         let last = uplink.last_effect.get(&lane).copied().unwrap_or_default();
         uplink.last_effect.insert(lane, last.max(number));
         let (effects, must_not_run) = (emitted.effects, emitted.must_not_run);
