@@ -127,7 +127,10 @@ async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
     }
     if args.only.is_empty() || args.write {
         let command = format!("cargo xtask chaos --messages {} --seed {}", args.messages, args.seed);
-        fs::write("docs/reliability.md", report::page(&outcomes, &command))?;
+        // What the page says of the simulator is written by hand.
+        let before = fs::read_to_string("docs/reliability.md").unwrap_or_default();
+        let by_hand = before.find("\n# Simulation\n").and_then(|at| before.get(at..)).unwrap_or_default();
+        fs::write("docs/reliability.md", report::page(&outcomes, &command) + by_hand)?;
         if let Some(readme) = report::in_readme(&fs::read_to_string("README.md")?, &outcomes) {
             fs::write("README.md", readme)?;
         }
