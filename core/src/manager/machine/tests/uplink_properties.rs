@@ -92,7 +92,8 @@ struct Server {
 struct Ledger {
     lowest: u64,
     ran: BTreeMap<u64, u64>,
-    blocked: Option<u64>,
+    /// Those that were told to come again.
+    refused: BTreeSet<u64>,
 }
 
 impl Server {
@@ -152,7 +153,7 @@ impl Server {
         ledger.lowest = ledger.lowest.max(marker.lowest);
         let lowest = ledger.lowest;
         ledger.ran.retain(|id, _| *id >= lowest);
-        ledger.blocked = ledger.blocked.filter(|id| *id >= lowest);
+        ledger.refused = ledger.refused.split_off(&lowest);
         if marker.id < lowest {
             return Outcome::Stale;
         }
@@ -160,12 +161,15 @@ impl Server {
             assert_eq!(*before, number, "an id belongs to one message");
             return Outcome::Done;
         }
-        if is_busy || ledger.blocked.is_some_and(|blocked| marker.id > blocked) {
-            ledger.blocked = Some(ledger.blocked.map_or(marker.id, |blocked| blocked.min(marker.id)));
+        // One that was passed over has been given up.
+        if ledger.ran.last_key_value().is_some_and(|(last, _)| *last > marker.id) {
+            return Outcome::Stale;
+        }
+        if is_busy || ledger.refused.first().is_some_and(|first| marker.id > *first) {
+            ledger.refused.insert(marker.id);
             return Outcome::Retry { after: Duration::from_millis(100), code: "waiting".into() };
         }
-        ledger.blocked = None;
-        assert!(ledger.ran.last_key_value().is_none_or(|(last, _)| *last < marker.id), "ids of a key run in order");
+        ledger.refused.remove(&marker.id);
         ledger.ran.insert(marker.id, number);
         self.run(name, Class::Durable, number);
         Outcome::Done
