@@ -180,22 +180,19 @@ impl Durable {
             return None;
         }
         let (_, head) = lane.head()?;
-        loop {
-            let (order, message) = lane.at(lane.cursor)?;
-            let (head, entry) = self.entries.get(&head).zip(self.entries.get(&message))?;
-            if !Self::is_within(session, head, entry) {
-                return None;
-            }
-            if !entry.is_ending() {
-                let is_ready = entry.state == State::Stored && entry.sent.as_ref() == Some(&session.generation);
-                let is_early = is_taken_out(Mutation::PersistenceBeforeAccept) && entry.state == State::Putting;
-                return (is_ready || is_early).then(|| {
-                    lane.cursor = behind(order);
-                    Self::write(session, head, message, entry)
-                });
-            }
-            lane.cursor = behind(order);
+        let (order, message) = lane.at(lane.cursor)?;
+        let (head, entry) = self.entries.get(&head).zip(self.entries.get(&message))?;
+        if !Self::is_within(session, head, entry) {
+            return None;
         }
+        // One whose end is being committed holds those behind it, as one that is being taken in does: were the process
+        // killed now, it would come again when they have run, and be too late.
+        let is_ready = entry.state == State::Stored && entry.sent.as_ref() == Some(&session.generation);
+        let is_early = is_taken_out(Mutation::PersistenceBeforeAccept) && entry.state == State::Putting;
+        (is_ready || is_early).then(|| {
+            lane.cursor = behind(order);
+            Self::write(session, head, message, entry)
+        })
     }
 
     fn write(session: &Session, head: &Entry, message: MessageId, entry: &Entry) -> Write {
