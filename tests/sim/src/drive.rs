@@ -108,8 +108,8 @@ impl World<'_> {
         let client = connection.client;
         match output {
             SessionOutput::Connect { slot, namespace, auth } => {
-                if let Some(auth) = auth {
-                    self.server.joining.insert((key, slot), auth.to_string());
+                if let Some(auth) = auth.filter(|_| self.scenario.peer == Peer::Nexus) {
+                    self.server.joining.insert((key, slot), auth);
                 }
                 connection.slots.insert(slot, namespace.detach());
                 self.plan_within("authorizing", Duration::from_secs(6), Step::Authorized { key, slot });

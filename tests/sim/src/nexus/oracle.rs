@@ -95,9 +95,8 @@ pub(crate) struct NexusOracle {
     waiting: BTreeSet<(usize, MessageId)>,
     /// Messages of an earlier process that ended at once.
     nameless: BTreeSet<(usize, MessageId)>,
-    /// The server has lost its disk, or its memory, at some time.
+    /// The server has lost its disk at some time.
     ledger_lost: bool,
-    memory_lost: bool,
     capped_delays: Vec<Duration>,
     broken: Option<String>,
 }
@@ -126,7 +125,6 @@ impl NexusOracle {
     // ---- processes ----
 
     pub(crate) fn server_crashed(&mut self, loses_disk: bool) {
-        self.memory_lost = true;
         self.ledger_lost |= loses_disk;
         if loses_disk {
             // Inboxes are gone as well: what was in them may never come.
@@ -462,7 +460,6 @@ impl NexusOracle {
 
     /// Everything came to rest.
     pub(crate) fn check_rest(&mut self) {
-        let memory_lost = self.memory_lost;
         let mut found = None;
         for ((client, namespace, delivery), uplink) in &self.uplinks {
             let life = self.lives.get(client).copied().unwrap_or_default();
@@ -478,7 +475,9 @@ impl NexusOracle {
                 };
                 if is_lost {
                     found.get_or_insert_with(|| {
-                        format!("client {client}{namespace}: {delivery:?} {number} was accepted, and nothing became of it ({memory_lost})")
+                        format!(
+                            "client {client}{namespace}: {delivery:?} {number} was accepted, and nothing became of it"
+                        )
                     });
                 }
             }

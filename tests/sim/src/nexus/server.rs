@@ -27,14 +27,14 @@ pub(crate) const INBOX: usize = 12;
 pub(crate) struct Server {
     /// Counts its processes: what is made anew with each carries the number in its name.
     pub(crate) life: u64,
-    /// Until when nobody listens.
+    /// It has ended, and not come again yet: nobody listens.
     pub(crate) is_down: bool,
     pub(crate) logs: BTreeMap<Namespace, Log<()>>,
     pub(crate) buffered: BTreeMap<LedgerKey, Buffered<Packet>>,
     pub(crate) durable: BTreeMap<LedgerKey, Durable<Packet, Job>>,
     pub(crate) sockets: BTreeMap<(Key, SlotId), Socket>,
     /// Auth objects of those who wait to be let in.
-    pub(crate) joining: BTreeMap<(Key, SlotId), String>,
+    pub(crate) joining: BTreeMap<(Key, SlotId), ByteString>,
     pub(crate) next_sid: u64,
     pub(crate) disk: Disk,
 }

@@ -15,7 +15,7 @@ use nexus_server::{
     store::LedgerKey,
 };
 
-use super::server::{Job, Packet};
+use super::server::{Job, Packet, Server};
 use crate::world::{Key, World};
 
 impl World<'_> {
@@ -49,11 +49,11 @@ impl World<'_> {
             (Class::Durable, Some(waiter)) => {
                 let hash = hash_event(&namespace, name, payload);
                 let arrival = Arrival { marker, hash, waiter, job: Job { client, number } };
-                let state = self.server.disk.ledgers.get(&ledger).cloned().unwrap_or_default();
-                let lane = self.server.durable.entry(ledger.clone()).or_insert_with(|| {
+                let Server { durable, disk, .. } = &mut self.server;
+                let lane = durable.entry(ledger.clone()).or_insert_with_key(|ledger| {
                     let mut lane = Durable::new();
                     // Nothing waits in it that could be answered.
-                    lane.load(state);
+                    lane.load(disk.ledgers.get(ledger).cloned().unwrap_or_default());
                     lane
                 });
                 let replies = lane.receive(arrival);
