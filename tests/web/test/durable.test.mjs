@@ -73,6 +73,21 @@ describe("durable messages of a page", () => {
         assert.deepEqual(errors, []);
       })));
 
+  test("whose acknowledgement was lost are not done twice, not even by the next page", limit, () =>
+    stage.with(kind, {}, async (set) =>
+      receiver(set.scene, async (to, record) => {
+        const { page } = await Stage.connect(set);
+        set.scene.proxy.mute(true);
+        for (const content of contents(3)) await durable(page, content, to);
+        await record.count(3, "messages");
+        await page.reload();
+        set.scene.proxy.mute(false);
+        set.scene.proxy.cut();
+        await begin(page, set.facts);
+        await until(async () => page.evaluate(() => globalThis.nexus.notices.filter(({ delivery }) => delivery === "acked").length === 3), "the outcomes");
+        assert.deepEqual(await settle(set.scene, record, to), contents(3));
+      })));
+
   test("wait offline, outlive reloads, and arrive once and in order", limit, () =>
     stage.with(kind, {}, async (set) =>
       receiver(set.scene, async (to, record) => {
