@@ -17,6 +17,7 @@ mod setup;
 mod simulate;
 mod stages;
 mod test;
+mod tool;
 mod web;
 
 use std::process::ExitCode;
@@ -52,6 +53,8 @@ enum Command {
     Simulate(simulate::Options),
     /// Cut connections and kill processes, of Nexus and of the official packages, and count every message.
     Chaos(chaos::Options),
+    /// Run Swift, Maven or Python as the tests have it, in the current folder.
+    Tool(tool::Options),
     /// Check format, lints, and the licences and sources of dependencies.
     Lint,
 }
@@ -82,6 +85,7 @@ fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Bench(options) => bench::run(context, &options),
         Command::Simulate(options) => simulate::run(context, &options),
         Command::Chaos(options) => chaos::run(context, &options),
+        Command::Tool(options) => tool::run(context, &options),
         Command::Lint => lint::run(context),
     }
 }

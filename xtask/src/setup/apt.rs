@@ -17,7 +17,7 @@ static UPDATED: Mutex<bool> = Mutex::new(false);
 /// One line with the command to run by hand.
 pub(super) fn install(context: &Context, packages: &[&str]) -> Result<(), Failure> {
     let by_hand = format!("on Debian: apt-get install {}", packages.join(" "));
-    if !Path::new("/etc/debian_version").exists() || !is_root() {
+    if !may_install() {
         return Err(Failure::new(by_hand));
     }
     let mut updated = UPDATED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -35,6 +35,11 @@ pub(super) fn install(context: &Context, packages: &[&str]) -> Result<(), Failur
     install.args(lock).args(["install", "--yes", "--no-install-recommends"]).args(packages);
     install.env("DEBIAN_FRONTEND", "noninteractive");
     context.children().run_logged("apt-get install", &mut install, &log).map_err(failed)
+}
+
+/// Whether this is Debian, or one of its kin, and ours to change.
+pub(super) fn may_install() -> bool {
+    Path::new("/etc/debian_version").exists() && is_root()
 }
 
 fn is_root() -> bool {

@@ -2,7 +2,10 @@
 
 mod apt;
 mod chromium;
+mod java;
 mod node;
+mod python;
+mod swift;
 mod sysroot;
 mod wasm;
 
@@ -14,7 +17,10 @@ use crate::context::Context;
 use crate::failure::Failure;
 
 pub(crate) use chromium::chromium;
+pub(crate) use java::java;
 pub(crate) use node::{node, packages, peers};
+pub(crate) use python::python;
+pub(crate) use swift::swift;
 pub(crate) use wasm::{Wasm, wasm};
 
 /// Sees to it that a component of the Rust toolchain is there.
