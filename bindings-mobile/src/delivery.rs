@@ -8,7 +8,7 @@ use nexus_core::{
 
 use crate::{error::RealtimeError, event::Payload, runtime::within};
 
-/// How far a durable message is. The last six end it: exactly one of them comes.
+/// How far a durable message is. The last five end it: exactly one of them comes.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Enum)]
 pub enum DeliveryStatus {
     /// It waits for the store.
