@@ -57,7 +57,7 @@ impl Tier {
     /// The tier of a Rust package, by its folder: what is not a tier of its own belongs to `rust`.
     fn of(root: &Path, package: &Path) -> Self {
         match package.strip_prefix(root).ok().and_then(Path::to_str) {
-            Some("tests") => Self::Peers,
+            Some("tests" | "tests/behaviour") => Self::Peers,
             Some("tests/sim") => Self::Sim,
             _ => Self::Rust,
         }
@@ -217,6 +217,7 @@ mod tests {
             ("/n/xtask", Tier::Rust),
             ("/n/tests", Tier::Peers),
             ("/n/tests/sim", Tier::Sim),
+            ("/n/tests/behaviour", Tier::Peers),
             ("/n/tests/chaos", Tier::Rust),
             ("/elsewhere/tests", Tier::Rust),
         ] {
