@@ -23,12 +23,12 @@ pub(crate) struct Program {
     pub(crate) test: bool,
 }
 
-/// Builds all binaries and examples, optimised with assertions.
+/// Builds all binaries and examples, optimised with assertions, and the library of `nexus-mobile`.
 ///
 /// # Errors
 /// When something does not compile.
 pub(crate) fn binaries_and_examples(context: &Context) -> Result<Vec<Program>, Failure> {
-    build(context, &["build", "--locked", "--bins", "--examples", "--profile", PROFILE])
+    build(context, &["build", "--locked", "--lib", "--bins", "--examples", "--profile", PROFILE])
 }
 
 /// Builds the server as it is released, for measurements.

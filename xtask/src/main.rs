@@ -12,6 +12,7 @@ mod context;
 mod demo;
 mod failure;
 mod lint;
+mod mobile;
 mod process;
 mod setup;
 mod simulate;
@@ -47,6 +48,8 @@ enum Command {
     Test(test::Options),
     /// Build the web package and the demo page.
     Web(web::Options),
+    /// Build the Kotlin, Swift and Python packages as they would be published: all of them, or those named.
+    Mobile(mobile::Options),
     /// Measure, side by side with the peers where there are any.
     Bench(bench::Options),
     /// Run the simulator over many seeds, or replay a run of it.
@@ -82,6 +85,7 @@ fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Demo(options) => demo::run(context, &options),
         Command::Test(options) => test::run(context, &options),
         Command::Web(options) => web::run(context, &options),
+        Command::Mobile(options) => mobile::run(context, &options),
         Command::Bench(options) => bench::run(context, &options),
         Command::Simulate(options) => simulate::run(context, &options),
         Command::Chaos(options) => chaos::run(context, &options),

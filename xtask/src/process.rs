@@ -148,6 +148,15 @@ impl Children {
         self.spawn(name, command, Reach::Group)
     }
 
+    /// The same for a program that ends by itself when its standard input does, which stays open until then.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub(crate) fn start_attended(&self, name: &str, command: &mut Command) -> Result<Running, Failure> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        self.spawn(name, command, Reach::Group)
+    }
+
     fn spawn(&self, name: &str, command: &mut Command, reach: Reach) -> Result<Running, Failure> {
         if reach == Reach::Group {
             lead_group(command);
@@ -236,6 +245,13 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        if let Some(stdin) = self.child.stdin.take() {
+            drop(stdin);
+            let deadline = Instant::now() + PATIENCE;
+            while self.is_alive() && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(20));
+            }
+        }
         if self.is_alive() {
             signal(self.child.id(), self.reach, "TERM");
             let deadline = Instant::now() + PATIENCE;
@@ -366,6 +382,20 @@ mod tests {
         line.clear();
         assert_eq!(stdout.read_line(&mut line).unwrap(), 0);
         assert!(children.table().running.is_empty());
+    }
+
+    #[test]
+    fn an_attended_program_ends_its_own_way() {
+        let script = "echo ready; cat; echo cleaned up";
+        let mut running = Children::default().start_attended("sh", Command::new("sh").args(["-c", script])).unwrap();
+        let mut stdout = running.stdout.take().unwrap();
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        drop(running);
+        line.clear();
+        stdout.read_line(&mut line).unwrap();
+        assert_eq!(line, "cleaned up\n");
     }
 
     #[test]

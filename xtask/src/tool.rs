@@ -2,12 +2,12 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::ValueEnum;
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::mobile;
 use crate::setup;
 
 /// Which, and what to tell it.
@@ -41,15 +41,10 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
         Name::Swift => ("swift", setup::swift(context)?.command(context, "swift", &folder)),
         Name::Mvn => ("mvn", setup::java(context)?.command(context, &folder)),
         Name::Python => {
-            let mut command = context.command(setup::python(context, &requirements(context))?);
+            let mut command = context.command(setup::python(context, &mobile::requirements(context))?);
             command.current_dir(&folder);
             ("python", command)
         }
     };
     context.children().interact(name, command.args(&options.arguments))
-}
-
-/// The Python packages that the tests want.
-pub(crate) fn requirements(context: &Context) -> PathBuf {
-    context.root().join("bindings-mobile/python/requirements.txt")
 }

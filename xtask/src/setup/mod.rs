@@ -17,10 +17,10 @@ use crate::context::Context;
 use crate::failure::Failure;
 
 pub(crate) use chromium::chromium;
-pub(crate) use java::java;
+pub(crate) use java::{Maven, java};
 pub(crate) use node::{node, packages, peers};
 pub(crate) use python::python;
-pub(crate) use swift::swift;
+pub(crate) use swift::{Swift, swift};
 pub(crate) use wasm::{Wasm, wasm};
 
 /// Sees to it that a component of the Rust toolchain is there.

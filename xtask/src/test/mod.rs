@@ -1,5 +1,7 @@
 //! The tests, in tiers.
 
+mod closing;
+mod mobile;
 mod node;
 mod programs;
 mod web;
@@ -51,6 +53,12 @@ enum Tier {
     Chaos,
     /// The web package and the demo page, in Node and in Chromium.
     Web,
+    /// The Kotlin package, in Java.
+    Kotlin,
+    /// The Swift package.
+    Swift,
+    /// The Python package.
+    Python,
 }
 
 impl Tier {
@@ -75,7 +83,7 @@ struct Fetched {
 /// Finds or downloads it, for the tiers that need it.
 fn fetch(context: &Context, options: &Options) -> Result<Fetched, Failure> {
     let path = setup::node(context)?;
-    if options.chosen(Tier::Peers) || options.chosen(Tier::Chaos) {
+    if options.chosen(Tier::Peers) || options.chosen(Tier::Chaos) || mobile::chosen(options) {
         setup::peers(context, &path)?;
     }
     let mut chromium = None;
@@ -96,10 +104,9 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
     report.stage("set-up", || setup::c_compiler(context));
     thread::scope(|scope| {
         // Downloads wait for the network while cargo works.
-        let fetching = [Tier::Peers, Tier::Web, Tier::Chaos]
-            .into_iter()
-            .any(chosen)
+        let fetching = ([Tier::Peers, Tier::Web, Tier::Chaos].into_iter().any(chosen) || mobile::chosen(options))
             .then(|| scope.spawn(|| fetch(context, options)));
+        let toolchains = mobile::chosen(options).then(|| scope.spawn(|| mobile::fetch(context, options)));
         // Building cargo-deny outlasts the tests on a small machine; a run of chosen tiers does not wait for it.
         let deny = lint::find_deny(context);
         let installing = (deny.is_none() && options.all()).then(|| scope.spawn(|| lint::install_deny(context)));
@@ -129,7 +136,7 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
         let (mut programs, mut tests) = (Vec::new(), Vec::new());
         let built = report.stage("build", || {
             programs = artifacts::binaries_and_examples(context)?;
-            if options.all() || options.tiers.iter().any(|tier| !matches!(tier, Tier::Web | Tier::Chaos)) {
+            if options.all() || options.tiers.iter().any(|tier| matches!(tier, Tier::Rust | Tier::Sim | Tier::Peers)) {
                 tests = artifacts::tests(context)?;
             }
             Ok::<_, Failure>(())
@@ -151,6 +158,9 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
             }
             if let (Some(web), Some(chromium)) = (&web, fetched.and_then(|fetched| fetched.chromium)) {
                 web::run(context, &mut report, web, &chromium, &programs);
+            }
+            if let (Some(toolchains), Some(path)) = (toolchains, &path) {
+                mobile::run(context, &mut report, toolchains, &programs, path);
             }
         }
         if chosen(Tier::Rust) {

@@ -157,7 +157,7 @@ impl Web {
 
 /// The folders with sources of others: where cargo keeps those of dependencies (there are some, as this program has
 /// dependencies, too), and the toolchain, which names those of the standard library where it has them.
-fn foreign() -> Vec<PathBuf> {
+pub(crate) fn foreign() -> Vec<PathBuf> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| env::home_dir().map(|home| home.join(".cargo")));
     let folders = home.and_then(|home| home.join("registry/src").read_dir().ok());
@@ -168,7 +168,7 @@ fn foreign() -> Vec<PathBuf> {
 }
 
 /// Flags that keep this machine's paths out of the module: they would be published with it, and no two builds alike.
-fn no_paths(root: &Path, foreign: &[PathBuf]) -> Vec<String> {
+pub(crate) fn no_paths(root: &Path, foreign: &[PathBuf]) -> Vec<String> {
     let mut folders: Vec<_> = foreign.iter().map(PathBuf::as_path).chain([root]).collect();
     folders.sort_unstable();
     folders.iter().map(|folder| format!("--remap-path-prefix={}=", folder.display())).collect()
@@ -186,7 +186,7 @@ fn bindgen(context: &Context, module: &Path, folder: &Path) -> Result<(), Failur
 }
 
 /// `950 bytes`, or `12.3 kB` from 1,000 bytes on.
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     if bytes < 1_000 {
         return format!("{bytes} bytes");
     }

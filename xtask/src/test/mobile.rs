@@ -1,0 +1,153 @@
+//! The tests of the Kotlin, Swift and Python packages, with servers and a network of their own.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread::ScopedJoinHandle;
+use std::time::Duration;
+
+use crate::artifacts::{self, Program};
+use crate::context::{Context, PROFILE};
+use crate::failure::Failure;
+use crate::mobile::{self, Parts};
+use crate::process::Running;
+use crate::setup::{self, Maven, Swift};
+use crate::stages::{Count, Outcome, Report};
+
+use super::closing::{pytest, surefire, xctest};
+use super::programs::counted;
+use super::{Options, Tier};
+
+/// How long the stage may take to listen.
+const STARTING: Duration = Duration::from_secs(30);
+
+/// The toolchains of the tiers that were chosen; one that is missing fails its own tier only.
+#[derive(Debug)]
+pub(super) struct Toolchains {
+    maven: Option<Result<Maven, Failure>>,
+    swift: Option<Result<Swift, Failure>>,
+    python: Option<Result<PathBuf, Failure>>,
+    generator: Result<(), Failure>,
+}
+
+/// Whether any of the tiers here is chosen.
+pub(super) fn chosen(options: &Options) -> bool {
+    [Tier::Kotlin, Tier::Swift, Tier::Python].into_iter().any(|tier| options.chosen(tier))
+}
+
+/// Finds or installs the toolchains, and downloads what the Kotlin package depends on.
+pub(super) fn fetch(context: &Context, options: &Options) -> Toolchains {
+    let swift = options.chosen(Tier::Swift).then(|| setup::swift(context));
+    let python = options.chosen(Tier::Python).then(|| setup::python(context, &mobile::requirements(context)));
+    let maven = options.chosen(Tier::Kotlin).then(|| setup::java(context));
+    if let Some(Ok(maven)) = &maven {
+        mobile::download(context, *maven);
+    }
+    Toolchains { maven, swift, python, generator: mobile::prepare(context) }
+}
+
+/// A stage for the library, and one for each package.
+pub(super) fn run(
+    context: &Context,
+    report: &mut Report,
+    toolchains: ScopedJoinHandle<'_, Toolchains>,
+    programs: &[Program],
+    path: &OsStr,
+) {
+    let mut ready = None;
+    report.stage("mobile library and toolchains", || {
+        let toolchains = toolchains.join().map_err(|_| Failure::new("the set-up of the toolchains panicked"))?;
+        toolchains.generator.clone()?;
+        let library = context.target().join(PROFILE).join(mobile::library_name());
+        let parts = mobile::generate(context, &library)?;
+        ready = Some((toolchains, parts, Stage::start(context, programs, path)?));
+        Ok::<_, Failure>(())
+    });
+    let Some((Toolchains { maven, swift, python, .. }, parts, stage)) = ready else { return };
+    if let Some(python) = python {
+        tried(report, "bindings-mobile/python", || {
+            let mut command = context.command(python?);
+            command.current_dir(mobile::package(context, "python")).args(["-m", "pytest"]);
+            command.env("PYTHONDONTWRITEBYTECODE", "1");
+            stage.counted(context, "pytest", command, pytest)
+        });
+    }
+    if let Some(maven) = maven {
+        tried(report, "bindings-mobile/kotlin", || {
+            let mut command = maven?.command(context, &mobile::package(context, "kotlin"));
+            command.args(mobile::properties(&parts)).arg("test");
+            stage.counted(context, "mvn test", command, surefire)
+        });
+    }
+    if let Some(swift) = swift {
+        tried(report, "bindings-mobile/swift", || {
+            let command = swift_test(context, &swift?, &parts);
+            stage.counted(context, "swift test", command, xctest)
+        });
+    }
+}
+
+/// A stage that may fail before any test runs.
+fn tried(report: &mut Report, package: &str, run: impl FnOnce() -> Result<Outcome, Failure>) {
+    report.stage(&format!("tests of {package}"), || run().unwrap_or_else(|failure| Err(failure).into()));
+}
+
+/// `swift test`, building below the target directory, with the library found while linking and running.
+fn swift_test(context: &Context, swift: &Swift, parts: &Parts) -> Command {
+    let folder = mobile::package(context, "swift");
+    let mut command = swift.command(context, "swift", &folder);
+    command.args(["test", "--disable-sandbox", "--scratch-path"]).arg(context.target().join("mobile/swift"));
+    command.arg("-Xlinker").arg(format!("-L{}", parts.library.display()));
+    command.env("LD_LIBRARY_PATH", &parts.library).env("DYLD_LIBRARY_PATH", &parts.library);
+    command.env("NEXUS_LIBRARY", &parts.library);
+    command
+}
+
+/// What every package's tests are told: where the servers are.
+struct Stage {
+    program: PathBuf,
+    path: OsString,
+    port: u16,
+    /// Ends with this.
+    _running: Running,
+}
+
+impl Stage {
+    /// Starts it with its files below the target directory, which are seen from wherever the tests run.
+    fn start(context: &Context, programs: &[Program], path: &OsStr) -> Result<Self, Failure> {
+        let program = artifacts::named(programs, "behaviour-stage")?.to_owned();
+        let folder = context.target().join("mobile/tmp");
+        drop(fs::remove_dir_all(&folder));
+        fs::create_dir_all(&folder).map_err(|error| Failure::file(&folder, &error))?;
+        let mut command = context.command(&program);
+        command.env("PATH", path).env("TMPDIR", &folder);
+        let mut running = context.children().start_attended("behaviour-stage", &mut command)?;
+        let port = running.await_line(STARTING, port)?;
+        Ok(Self { program, path: path.to_owned(), port, _running: running })
+    }
+
+    /// Runs the tests of one package.
+    fn counted(
+        &self,
+        context: &Context,
+        name: &str,
+        mut command: Command,
+        read: impl FnMut(&str) -> Option<Count>,
+    ) -> Result<Outcome, Failure> {
+        command.env("NEXUS_STAGE", self.port.to_string()).env("NEXUS_BEHAVIOUR_STAGE", &self.program);
+        command.env("NEXUS_ROOT", context.root()).env("PATH", &self.path);
+        let (count, success) = counted(context, name, command, read)?;
+        let failure = match count {
+            _ if !success && count.failed == 0 => Some(Failure::new(format!("{name} broke off"))),
+            _ if count.ran() == 0 => Some(Failure::new("no test ran")),
+            _ => None,
+        };
+        Ok(Outcome { count: Some(count), failure, note: None })
+    }
+}
+
+/// `4711` of `{"port":4711}`.
+fn port(line: &str) -> Option<u16> {
+    line.trim().strip_prefix(r#"{"port":"#)?.strip_suffix('}')?.trim().parse().ok()
+}
