@@ -276,7 +276,8 @@ pub struct OutboxConfig {
     /// Default: 1,000 messages. Zero: nothing is ever queued.
     pub max_messages: usize,
     /// Default: 16 MiB, counting names, arguments, attachments and a little for each message. What was sent and is kept
-    /// until the server has it counts as well, up to 4,096 messages of each namespace.
+    /// until the server has it counts as well, up to 4,096 messages of each namespace; where nothing is kept, one message
+    /// that a connection can carry is written and kept however full the queue is.
     pub max_bytes: usize,
     /// How long a message may wait if the emit does not say. Default: 24 h. Bounds: 1 ms to 30 d.
     pub ttl: Duration,
@@ -293,7 +294,7 @@ impl Default for OutboxConfig {
 /// The durable messages: what is in the store, or on its way into it. All of them are in memory as well.
 ///
 /// Messages that an earlier owner of the outbox left are taken over even where they are more than these caps; new ones
-/// are refused then.
+/// are refused then, and those that were emitted before the outbox was open end as rejected (`QUEUE_FULL`), the newest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DurableConfig {
     /// Default: 10,000 messages. More are refused with [`EmitError::QueueFull`](super::EmitError::QueueFull).

@@ -280,6 +280,11 @@ impl Durable {
         self.expiry.first().filter(|(at, _)| *at <= now).map(|(_, message)| *message)
     }
 
+    /// Whether there is more than the caps allow, by what former owners left.
+    pub(super) fn is_over(&self) -> bool {
+        self.entries.len() > self.config.max_messages || self.bytes > self.config.max_bytes
+    }
+
     /// Those that are not in the store, oldest first.
     pub(super) fn unaccepted(&self) -> Vec<MessageId> {
         self.entries.iter().filter(|(_, entry)| !entry.is_accepted()).map(|(message, _)| *message).collect()

@@ -154,6 +154,12 @@ impl Manager {
         self.store_positions();
         self.durable.open(instance);
         self.restore(opened.messages, opened.unreadable);
+        // Emitted before it was known how much there is: with each process that begins there would be more in the store.
+        for message in self.durable.unaccepted().into_iter().rev() {
+            if self.durable.is_over() {
+                self.end_durable(message, rejected("QUEUE_FULL"));
+            }
+        }
         self.give_keys();
     }
 

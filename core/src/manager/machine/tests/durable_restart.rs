@@ -336,6 +336,24 @@ fn more_than_the_caps_is_taken_over_and_keeps_new_ones_out() {
 }
 
 #[test]
+fn what_was_emitted_before_the_outbox_opened_is_refused_where_it_is_full() {
+    let mut scene = Scene::storing(|config| config.durable.max_messages = 4);
+    scene.store.disk = (1..=3).map(|id| left("X", id, "a", id)).map(|message| (message.key.clone(), message)).collect();
+    scene.connect();
+    for _ in 0..3 {
+        scene.emit(event("new").durable()).unwrap();
+    }
+    scene.log();
+    scene.store.is_prompt = true;
+    scene.commit();
+    let log = scene.log();
+    let refused: Vec<_> = log.iter().filter(|line| line.contains("QUEUE_FULL")).collect();
+    assert_eq!(refused.len(), 2, "the newest two: {log:?}");
+    assert!(refused[0].starts_with("message 3 ") && refused[1].starts_with("message 2 "), "{log:?}");
+    assert_eq!((scene.manager.stats().durable_messages, scene.store.disk.len()), (4, 4));
+}
+
+#[test]
 fn sleep_makes_no_answer_overdue() {
     let mut scene = granted();
     scene.store.is_prompt = true;
