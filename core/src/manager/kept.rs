@@ -110,6 +110,11 @@ impl Kept {
         self.bytes
     }
 
+    /// How many are kept for the namespace that has most.
+    pub(super) fn most(&self) -> usize {
+        self.lanes.values().map(|lane| lane.messages.len()).max().unwrap_or(0)
+    }
+
     /// The instance under which a namespace is asked for.
     pub(super) fn instance(&mut self, namespace: &Namespace, instances: &mut InstanceSource) -> ByteString {
         if let Some(lane) = self.lanes.get_mut(namespace) {

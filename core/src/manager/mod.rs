@@ -11,6 +11,7 @@ mod grade;
 mod ids;
 mod kept;
 mod latency;
+mod levels;
 mod link;
 mod machine;
 mod namespaces;
@@ -41,6 +42,8 @@ pub use event::{
     TransportEvent, TransportFailure, TransportFailureKind, TransportRequest,
 };
 pub use ids::{ConnectTicket, ConnectionId, MessageId, ReplyId, StoreTicket, TokenRequest};
+#[doc(hidden)]
+pub use levels::Levels;
 pub use machine::{Manager, QueuedMessage};
 pub use stats::{Counters, Stats};
 pub use status::{ConnectionStatus, DisconnectReason, Quality, StatusChange};

@@ -181,6 +181,17 @@ impl Sessions {
         self.entries.values().map(|session| session.seen.len()).sum()
     }
 
+    /// How many identities are remembered for the namespace that has most.
+    pub(super) fn most_remembered(&self) -> usize {
+        self.entries.values().map(|session| session.seen.len()).max().unwrap_or(0)
+    }
+
+    /// The most events, and bytes of them, that came before the answer of one namespace.
+    pub(super) fn early(&self) -> (usize, usize) {
+        let early = self.entries.values().filter_map(|session| session.early.as_ref());
+        early.fold((0, 0), |(events, bytes), early| (events.max(early.events.len()), bytes.max(early.bytes)))
+    }
+
     /// A namespace that is wanted is asked for: what to say of the session before.
     pub(super) fn asked(&mut self, namespace: &Namespace, recovery: bool, wanted: &Namespaces) -> Resumption {
         if !self.entries.contains_key(namespace) && self.entries.len() >= self.limit {

@@ -118,9 +118,9 @@ impl<W> Buffered<W> {
         }
     }
 
-    /// Acknowledgements that are kept or awaited, and the bytes of those that are kept.
-    #[cfg(test)]
-    pub(super) fn kept(&self) -> (usize, usize) {
+    /// How many acknowledgements are kept or awaited, and the bytes of those that are kept.
+    #[must_use]
+    pub fn kept(&self) -> (usize, usize) {
         (self.answers.len(), self.bytes)
     }
 

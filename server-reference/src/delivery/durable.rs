@@ -214,9 +214,9 @@ impl<W, J> Durable<W, J> {
         Some((id, job))
     }
 
-    /// Outcomes that are kept, and events that wait.
-    #[cfg(test)]
-    pub(super) fn kept(&self) -> (usize, usize) {
+    /// How many outcomes are kept, and how many events wait.
+    #[must_use]
+    pub fn kept(&self) -> (usize, usize) {
         (self.outcomes.len(), self.queue.len())
     }
 

@@ -106,7 +106,13 @@ impl World<'_> {
 
     pub(crate) fn server_acts(&mut self, key: Key) {
         let Some(connection) = self.connections.get_mut(&key).filter(|it| !it.session.is_closed()) else { return };
-        if !self.active || connection.slots.is_empty() {
+        if !self.active {
+            return;
+        }
+        if connection.slots.is_empty() {
+            if self.habits.is_busy {
+                self.plan_next("next action of the server", self.scenario.action_every, Step::ServerActs(key));
+            }
             return;
         }
         let index = self.choices.below("namespace of the server", connection.slots.len() as u64);
@@ -125,7 +131,13 @@ impl World<'_> {
                     connection.next_ack += 1;
                     AckId(connection.next_ack)
                 });
-                if let Ok(payload) = Payload::from_value(&number) {
+                // What has an identity is remembered by the client.
+                let payload = if self.habits.has_small_buffers {
+                    Payload::from_value(&serde_json::json!({ "uniqueId": number }))
+                } else {
+                    Payload::from_value(&number)
+                };
+                if let Ok(payload) = payload {
                     let message = Message::from_event(&namespace, id, "down", &payload);
                     connection.session.send(self.now, slot, message, choice.is_multiple_of(5));
                 }
@@ -155,7 +167,8 @@ impl World<'_> {
                 }
             }
             Event::Received(received) => {
-                match received.payload.arg(0) {
+                let first = received.payload.arg::<serde_json::Value>(0);
+                match first.map(|first| first.get("uniqueId").unwrap_or(&first).as_u64().unwrap_or_default()) {
                     Ok(number) => self.oracle.received(&(client, received.namespace.detach()), number),
                     Err(error) => self.oracle.fail_because(format!("client {client}: {error}")),
                 }

@@ -1,12 +1,10 @@
-use std::time::Duration;
-
 use nexus_core::{
     manager::{Config, ConnectionStatus, Credentials, Manager, Token},
     socketio::Namespace,
     time::Timestamp,
 };
 
-use crate::{scenario::Peer, store::ClientStore};
+use crate::{habits::Habits, scenario::Peer, store::ClientStore};
 
 /// A manager and what its driver has to remember.
 #[derive(Debug)]
@@ -28,19 +26,14 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(index: usize, seed: u64, namespaces: usize, peer: Peer) -> Self {
+    pub(crate) fn new(index: usize, seed: u64, namespaces: usize, peer: Peer, habits: &Habits) -> Self {
         let mut config = Config::new("ws://sim.test").unwrap_or_else(|error| unreachable!("a constant: {error}"));
-        // Small enough for a run to reach them.
-        config.outbox.max_messages = 64;
-        config.outbox.ttl = Duration::from_secs(20);
-        config.limits.pending_acks = 32;
-        config.reconnect.max_delay = Duration::from_secs(4);
+        habits.tune_client(&mut config);
         config.has_store = peer == Peer::Nexus;
         let names = (1..namespaces).map(|number| format!("n{number}"));
         let others = names.filter_map(|name| Namespace::try_new(&name).ok());
         let namespaces = std::iter::once(config.primary_namespace.clone()).chain(others).collect();
-        // A Nexus server knows users with several devices.
-        let user = if peer == Peer::Nexus { index / 2 } else { index };
+        let user = if habits.is_one_user { index / 2 } else { index };
         Self {
             manager: Manager::new(config.clone(), mixed(seed, index, 0)),
             namespaces,

@@ -27,6 +27,8 @@ pub(crate) enum Item {
     /// A WebSocket ping or its pong.
     Ping(u64),
     Close,
+    /// So many bytes before it are off the sender's hands.
+    Written(usize),
 }
 
 impl Wire {
@@ -44,7 +46,7 @@ impl Wire {
 
     /// Whether something is on its way that is no ping.
     pub(crate) fn has_frames(&self) -> bool {
-        self.items.iter().any(|(_, item)| !matches!(item, Item::Ping(_)))
+        self.items.iter().any(|(_, item)| !matches!(item, Item::Ping(_) | Item::Written(_)))
     }
 
     /// Everything on its way, gone.
@@ -73,6 +75,8 @@ pub(crate) struct Connection {
     pub(crate) is_hostile: bool,
     /// An event whose text has reached the session, but not its attachments.
     pub(crate) incomplete: Option<(Namespace, u64)>,
+    /// Bytes of replays that were sent on it.
+    pub(crate) replayed: usize,
 }
 
 impl Connection {
@@ -91,6 +95,7 @@ impl Connection {
             next_ack: 0,
             is_hostile: false,
             incomplete: None,
+            replayed: 0,
         }
     }
 }

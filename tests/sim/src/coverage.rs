@@ -11,10 +11,12 @@ macro_rules! named {
         }
 
         impl $name {
-            const ALL: &'static [(Self, &'static str)] = &[$((Self::$variant, $text)),*];
+            pub(crate) const ALL: &'static [(Self, &'static str)] = &[$((Self::$variant, $text)),*];
         }
     };
 }
+
+pub(crate) use named;
 
 named! {
     /// What can go wrong.
@@ -29,6 +31,7 @@ named! {
         ClockJump = "clock jump",
         Sleep = "sleep",
         TokenExpiry = "token expiry",
+        Revocation = "revocation",
     }
 }
 

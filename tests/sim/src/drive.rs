@@ -62,12 +62,17 @@ impl World<'_> {
             }
         }
         self.plan_client_timeout(client);
+        self.check_client_buffers(client);
     }
 
     pub(crate) fn transmit(&mut self, client: usize, id: ConnectionId, frame: Frame) {
         match self.key(client, id) {
             Some(key) => self.send_to_server(key, Item::Frame(frame)),
             None => lose(&mut self.oracle, client, &Item::Frame(frame)),
+        }
+        if self.habits.has_small_buffers {
+            // The network has taken it once it has arrived.
+            return;
         }
         if let Some(it) = self.clients.get_mut(client) {
             it.manager.handle_transport(self.now, id, TransportEvent::Flushed { frames: 1 });
@@ -90,15 +95,21 @@ impl World<'_> {
                 self.choices.trace(|| format!("    session {key}: {output:?}"));
                 self.server_hears(key, output);
             } else if let Some(message) = connection.session.poll_transmit() {
-                connection.session.handle_transmitted(self.now, message.size());
+                if !self.habits.has_small_buffers {
+                    connection.session.handle_transmitted(self.now, message.size());
+                }
                 for frame in message.frames() {
                     self.choices.trace(|| format!("    session {key}: {frame:?}"));
                     self.send_to_client(key, Item::Frame(frame));
+                }
+                if self.habits.has_small_buffers {
+                    self.written_by_then(key, message.size());
                 }
             } else {
                 break;
             }
         }
+        self.check_session_buffers(key);
         self.plan_session_timeout(key);
         self.forget_ended(key);
     }

@@ -20,15 +20,20 @@
 //! - a status change is one that the status allows, and a loss is told before the search for a new
 //!   connection;
 //! - once faults stop, every client connects and every queue drains, within a bound;
-//! - after disconnecting, nothing sets a timer.
+//! - after disconnecting, nothing sets a timer;
+//! - no buffer of either side holds more than its cap;
+//! - no event reaches another user, room or session than it is for, none reaches or leaves a session that the server ended,
+//!   and nobody is let in with a token that was revoked.
 
 mod applications;
+mod buffers;
 mod choices;
 mod client;
 mod connection;
 mod coverage;
 mod decisions_file;
 mod drive;
+mod habits;
 mod network;
 mod nexus;
 mod oracle;
@@ -38,11 +43,12 @@ mod shrink;
 mod store;
 mod world;
 
+pub use buffers::Buffers;
 pub use choices::{Decision, Decisions};
 pub use coverage::Coverage;
 pub use decisions_file::{read_decisions, write_decisions};
 pub use oracle::Violation;
-pub use scenario::{Peer, Report, Scenario};
+pub use scenario::{Peer, Planted, Report, Scenario};
 pub use search::search;
 pub use shrink::{Shrunk, shrink};
 

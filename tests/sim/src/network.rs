@@ -41,9 +41,7 @@ impl World<'_> {
         if self.is_nexus() {
             self.nexus_fault(client);
         }
-        let keys = self.connections.iter().filter(|(_, it)| it.client == client && !it.cut).map(|(&key, _)| key);
-        let keys: Vec<Key> = keys.collect();
-        for key in keys {
+        for key in self.open_connections(client) {
             match self.choices.below("fault", 5) {
                 0 => {}
                 1 | 2 => {
@@ -60,7 +58,7 @@ impl World<'_> {
                 }
             }
         }
-        self.plan_next("next fault", self.scenario.fault_every, Step::Fault(client));
+        self.plan_next("next fault", self.fault_every(), Step::Fault(client));
     }
 
     /// Loses what is on its way; the ends learn it later, each in its time.
@@ -94,13 +92,28 @@ impl World<'_> {
         }
     }
 
+    /// The network has taken a message once it has arrived.
+    pub(crate) fn written_by_then(&mut self, key: Key, bytes: usize) {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        if !connection.cut {
+            let arrival = connection.to_client.push(self.now, Duration::ZERO, Item::Written(bytes));
+            self.plan(arrival, Step::ToClient(key));
+        }
+    }
+
     pub(crate) fn arrive_at_server(&mut self, key: Key) {
         let Some(connection) = self.connections.get_mut(&key) else { return };
         if connection.stalled_until > self.now {
             let until = connection.stalled_until;
             return self.plan(until, Step::ToServer(key));
         }
-        match connection.to_server.pop(self.now) {
+        let (client, id) = (connection.client, connection.id);
+        let item = connection.to_server.pop(self.now);
+        if self.habits.has_small_buffers && matches!(item, Some(Item::Frame(_))) && !connection.client_gone {
+            self.tell_client(client, id, TransportEvent::Flushed { frames: 1 });
+        }
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        match item {
             Some(item @ Item::Frame(_)) if connection.session.is_closed() => {
                 lose(&mut self.oracle, connection.client, &item);
             }
@@ -112,7 +125,7 @@ impl World<'_> {
             Some(Item::Close) => {
                 connection.session.handle_transport_closed(self.now, DisconnectReason::TransportClose);
             }
-            None => {}
+            Some(Item::Written(_)) | None => {}
         }
         self.pump_session(key);
     }
@@ -155,7 +168,12 @@ impl World<'_> {
             return self.plan(until, Step::ToClient(key));
         }
         let (client, id) = (connection.client, connection.id);
-        match connection.to_client.pop(self.now).filter(|_| !connection.client_gone) {
+        let item = connection.to_client.pop(self.now);
+        if let Some(Item::Written(bytes)) = item {
+            connection.session.handle_transmitted(self.now, bytes);
+            return self.pump_session(key);
+        }
+        match item.filter(|_| !connection.client_gone) {
             Some(Item::Frame(frame)) => self.tell_client(client, id, TransportEvent::Frame(frame)),
             Some(Item::Ping(nonce)) => self.tell_client(client, id, TransportEvent::Pong { nonce }),
             Some(Item::Close) => {
@@ -163,7 +181,7 @@ impl World<'_> {
                 self.lose_uplink(key);
                 self.tell_client(client, id, TransportEvent::Closed { code: Some(1000), text: "".into() });
             }
-            None => {}
+            Some(Item::Written(_)) | None => {}
         }
         self.forget_ended(key);
     }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::Coverage;
+use crate::{Buffers, Coverage};
 
 /// What the clients of a run talk to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -10,6 +10,23 @@ pub enum Peer {
     Stock,
     /// A server that grants delivery, with a disk, and clients with stores.
     Nexus,
+}
+
+/// A fault that is built in on purpose, to see that it is noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Planted {
+    /// The buffer of this name may hold only half of what makes it full.
+    Overfull(&'static str),
+    /// An event for a user goes to everybody.
+    ForeignUser,
+    /// An event for a room goes to everybody.
+    ForeignRoom,
+    /// An event for a socket goes to everybody.
+    ForeignSocket,
+    /// What is revoked stays connected.
+    RevokedHears,
+    /// A token is let in that was revoked.
+    RevokedJoins,
 }
 
 /// What happens in a run, apart from chance.
@@ -35,6 +52,8 @@ pub struct Scenario {
     pub max_stall: Duration,
     /// How many of a hundred attempts to open a connection fail. Default 20.
     pub refused_percent: u32,
+    /// A fault that has to be noticed. Default: none.
+    pub planted: Option<Planted>,
 }
 
 impl Default for Scenario {
@@ -50,6 +69,7 @@ impl Default for Scenario {
             max_delay: Duration::from_millis(400),
             max_stall: Duration::from_secs(60),
             refused_percent: 20,
+            planted: None,
         }
     }
 }
@@ -63,6 +83,8 @@ macro_rules! report {
             pub digest: u64,
             /// Which faults met clients in which states.
             pub coverage: Coverage,
+            /// How often each buffer was at its cap.
+            pub buffers: Buffers,
             $($(#[$doc])* pub $figure: u64,)*
         }
 
@@ -71,6 +93,7 @@ macro_rules! report {
             pub fn add(&mut self, other: &Self) {
                 self.digest = self.digest.wrapping_add(other.digest);
                 self.coverage.add(&other.coverage);
+                self.buffers.add(&other.buffers);
                 $(self.$figure += other.$figure;)*
             }
 
@@ -146,6 +169,12 @@ report! {
     emits_refused,
     /// Tokens that the server refused.
     tokens_refused,
+    /// Times that the server revoked the tokens of a client.
+    revocations,
+    /// Floods of events, more than may be under way.
+    floods,
+    /// Events for a room.
+    room_events,
     /// Times that a client's process ended.
     client_crashes,
     /// Times that the server's process ended.

@@ -32,6 +32,11 @@ impl ClientStore {
         self.waiting.is_empty()
     }
 
+    /// How many wait.
+    pub(crate) fn requests(&self) -> usize {
+        self.waiting.len()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.committed.len()
     }

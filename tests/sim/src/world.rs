@@ -13,6 +13,7 @@ use crate::{
     client::Client,
     connection::Connection,
     coverage::{Fault, State},
+    habits::Habits,
     nexus::{Commit, NexusOracle, Server},
     oracle::Oracle,
     scenario::Peer,
@@ -59,6 +60,10 @@ pub(crate) enum Step {
     /// The server's disk is done with a commit, by its place in the list.
     ServerCommits(usize),
     ServerStarts,
+    /// An application emits more than may be under way.
+    Flood(usize),
+    /// And is cut off.
+    FloodIsCut(usize),
 }
 
 /// Everything that exists in a run, and the agenda that drives it.
@@ -84,6 +89,7 @@ pub(crate) struct World<'a> {
     pub(crate) to_pump: Vec<Key>,
     /// What the clocks outside are ahead of this one, in milliseconds.
     pub(crate) wall_ahead: u64,
+    pub(crate) habits: Habits,
 }
 
 /// More steps than any run needs: one that has them turns in circles.
@@ -92,7 +98,7 @@ const MAX_STEPS: u64 = 5_000_000;
 impl<'a> World<'a> {
     pub(crate) fn new(choices: &'a mut Choices, scenario: &'a Scenario) -> Self {
         let heartbeat = Duration::from_millis(2_000 + choices.below("ping interval", 23_000));
-        let session_config = Arc::new(SessionConfig {
+        let mut session_config = SessionConfig {
             ping_interval: heartbeat,
             ping_timeout: Duration::from_millis(1_500 + choices.below("ping timeout", 18_500)),
             max_payload: 100_000,
@@ -105,9 +111,13 @@ impl<'a> World<'a> {
             max_namespaces: 16,
             send_queue_bytes: 1 << 20,
             decoder: Limits::default(),
-        });
+        };
+        let habits = Habits::choose(choices, scenario.peer);
+        habits.tune_session(&mut session_config);
+        let recovery = habits.recovery();
         let namespaces = scenario.namespaces.clamp(1, 8);
-        let mut client = |index| Client::new(index, choices.below("client", u64::MAX), namespaces, scenario.peer);
+        let mut client =
+            |index| Client::new(index, choices.below("client", u64::MAX), namespaces, scenario.peer, &habits);
         let clients: Vec<Client> = (0..scenario.clients).map(&mut client).collect();
         let model = NexusOracle::new(clients.iter().map(|client| client.user.clone()));
         Self {
@@ -120,14 +130,15 @@ impl<'a> World<'a> {
             clients,
             connections: BTreeMap::new(),
             last_key: 0,
-            session_config,
+            session_config: Arc::new(session_config),
             oracle: Oracle::default(),
             active: true,
-            server: Server::new(),
+            server: Server::new(recovery),
             commits: Vec::new(),
             model,
             to_pump: Vec::new(),
             wall_ahead: 1_800_000_000_000,
+            habits,
         }
     }
 
@@ -135,6 +146,11 @@ impl<'a> World<'a> {
         if let Some(it) = self.clients.get(client) {
             self.oracle.report.coverage.count(fault, State::of(it.manager.status(), !it.store.is_idle()));
         }
+    }
+
+    /// Mean time between two faults of a client.
+    pub(crate) fn fault_every(&self) -> Duration {
+        self.scenario.fault_every * self.habits.calm
     }
 
     pub(crate) fn is_nexus(&self) -> bool {
@@ -150,7 +166,10 @@ impl<'a> World<'a> {
         for client in 0..self.clients.len() {
             self.connect(client);
             self.plan_next("next action", self.scenario.action_every, Step::Act(client));
-            self.plan_next("next fault", self.scenario.fault_every, Step::Fault(client));
+            self.plan_next("next fault", self.fault_every(), Step::Fault(client));
+        }
+        if self.habits.flood.is_some() {
+            self.plan(self.now + self.scenario.active / 3, Step::Flood(0));
         }
         self.run_until(self.now + self.scenario.active, |_| false)?;
 
@@ -252,6 +271,13 @@ impl<'a> World<'a> {
             Step::Token { client, request } => self.provide_token(client, request),
             Step::ServerCommits(commit) => self.server_commits(commit),
             Step::ServerStarts => self.server.is_down = false,
+            Step::Flood(client) => self.flood(client),
+            Step::FloodIsCut(client) => {
+                for key in self.open_connections(client) {
+                    self.cut(key);
+                }
+                self.with_manager(client, |manager, now| manager.network_changed(now, false));
+            }
         }
     }
 
@@ -317,6 +343,10 @@ impl<'a> World<'a> {
 
     pub(crate) fn key(&self, client: usize, id: ConnectionId) -> Option<Key> {
         self.connections.iter().find(|(_, it)| it.client == client && it.id == id).map(|(&key, _)| key)
+    }
+
+    pub(crate) fn open_connections(&self, client: usize) -> Vec<Key> {
+        self.connections.iter().filter(|(_, it)| it.client == client && !it.cut).map(|(&key, _)| key).collect()
     }
 
     // ---- end ----

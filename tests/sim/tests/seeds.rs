@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use nexus_sim::{Peer, Report, Scenario, Violation, read_decisions, run, run_decisions, search};
+use nexus_sim::{Peer, Planted, Report, Scenario, Violation, read_decisions, run, run_decisions, search};
 
 /// How many seeds; more or fewer by hand: `NEXUS_SIM_SEEDS=500 cargo test -p nexus-sim`.
 fn seeds() -> u64 {
@@ -30,6 +30,32 @@ fn no_seed_breaks_an_invariant() {
     }
     for (fault, state, count) in nexus.coverage.cells() {
         assert!(count > 0, "{fault} never met a client that was {state}");
+    }
+    for ((buffer, stock), (_, nexus)) in stock.buffers.cells().zip(nexus.buffers.cells()) {
+        assert!(stock + nexus > 0, "never at its cap: {buffer}");
+    }
+}
+
+/// A check that cannot fail checks nothing: what is built in on purpose is noticed, and said to be what it is.
+#[test]
+fn what_is_planted_is_noticed() {
+    let names = Report::default().buffers.cells().map(|(name, _)| name).collect::<Vec<_>>();
+    let overfull = names.into_iter().map(|name| (Planted::Overfull(name), format!("{name}: ")));
+    let heard = [
+        (Planted::ForeignUser, ", which was for "),
+        (Planted::ForeignRoom, "without reason"),
+        (Planted::ForeignSocket, "without reason"),
+        (Planted::RevokedHears, "in a session that the server had ended"),
+        (Planted::RevokedJoins, "which was revoked"),
+    ];
+    for (planted, says) in overfull.chain(heard.map(|(planted, says)| (planted, says.to_owned()))) {
+        let found = (0..3_000).find_map(|seed| {
+            let peers = [Peer::Nexus, Peer::Stock];
+            peers.into_iter().find_map(|peer| run(seed, &Scenario { planted: Some(planted), ..scenario(peer) }).err())
+        });
+        let found = found.unwrap_or_else(|| panic!("{planted:?} is not noticed"));
+        println!("{planted:?}: {found}");
+        assert!(found.what.contains(&says), "{planted:?} shows as {found}");
     }
 }
 

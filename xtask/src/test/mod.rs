@@ -18,6 +18,7 @@ use crate::context::{Context, PROFILE};
 use crate::failure::Failure;
 use crate::lint;
 use crate::setup;
+use crate::simulate;
 use crate::stages::{Count, Outcome, Report};
 use crate::web::Web;
 
@@ -149,6 +150,7 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
             }
             if chosen(Tier::Sim) {
                 programs::packages(context, &mut report, Tier::Sim, &tests, None);
+                report.stage("safeguards taken out", || simulate::mutations(context));
             }
             if chosen(Tier::Peers) {
                 programs::packages(context, &mut report, Tier::Peers, &tests, path.as_ref());

@@ -112,6 +112,15 @@ impl Commits {
         self.pending.len() < before
     }
 
+    /// What is gathered, being done, or to be done again.
+    pub(in crate::manager) fn len(&self) -> usize {
+        let asked = match &self.outstanding {
+            Some((_, Work::Commit(steps))) => steps.len(),
+            Some((_, Work::Open(_))) | None => 0,
+        };
+        self.pending.len() + self.retrying.len() + self.taken.len() + asked
+    }
+
     pub(in crate::manager) fn is_open(&self) -> bool {
         self.outbox == Outbox::Open
     }

@@ -32,6 +32,7 @@ use super::{
     ids::{ConnectTicket, ConnectionId, IdSource, InstanceSource, MessageId, ReplyId, TokenRequest},
     kept::Kept,
     latency::Latency,
+    levels::Levels,
     link::Link,
     namespaces::Namespaces,
     outbox::Outbox,
@@ -278,6 +279,26 @@ impl Manager {
             unsent_bytes: self.link().map_or(0, Link::unsent_bytes),
             failed_attempts: self.failed_attempts,
             counters: self.counters,
+        }
+    }
+
+    /// How full the buffers are.
+    #[doc(hidden)]
+    pub fn levels(&self) -> Levels {
+        let (early_events, early_bytes) = self.sessions.early();
+        Levels {
+            queued_messages: self.outbox.len(),
+            buffered_bytes: self.outbox.bytes() + self.kept.bytes(),
+            kept_messages: self.kept.most(),
+            durable_messages: self.durable.len(),
+            durable_bytes: self.durable.bytes(),
+            store_steps: self.commits.len(),
+            pending_acks: self.acks.len(),
+            pending_replies: self.replies.len(),
+            early_events,
+            early_bytes,
+            remembered_events: self.sessions.most_remembered(),
+            unsent_bytes: self.link().map_or(0, Link::unsent_bytes),
         }
     }
 

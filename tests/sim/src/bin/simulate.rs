@@ -131,6 +131,9 @@ fn run(options: &Options) -> Result<(), String> {
         for (figure, count) in report.figures().into_iter().filter(|(_, count)| *count > 0) {
             println!("{count:>12} {figure}");
         }
+        for (buffer, count) in report.buffers.cells() {
+            println!("{count:>12} at the cap: {buffer}");
+        }
         for (fault, state, count) in report.coverage.cells().filter(|(.., count)| peer == PeerName::Nexus || *count > 0)
         {
             println!("{count:>12} {fault}, {state}");

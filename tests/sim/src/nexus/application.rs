@@ -5,10 +5,13 @@ use std::time::Duration;
 use nexus_core::{
     Bytes,
     manager::{Delivery, DeliveryStatus, DropReason, Emit, EmitOutcome, Event, MessageId},
-    socketio::Payload,
+    socketio::{Payload, delivery::Class},
 };
 
-use crate::world::World;
+use crate::{
+    buffers::window,
+    world::{Step, World},
+};
 
 impl World<'_> {
     pub(crate) fn nexus_emit(&mut self, client: usize) {
@@ -54,6 +57,49 @@ impl World<'_> {
         self.pump_client(client);
     }
 
+    /// Emits more than may be under way at once, to a server that does not answer for a while.
+    pub(crate) fn flood(&mut self, client: usize) {
+        let Some(delivery) = self.habits.flood.filter(|_| self.is_nexus() && self.active) else { return };
+        let Some(it) = self.clients.get_mut(client) else { return };
+        let Some(namespace) = it.namespaces.first().cloned() else { return };
+        let keys = self.open_connections(client);
+        let Some(it) = self.clients.get_mut(client).filter(|it| it.manager.is_joined(&namespace) && !keys.is_empty())
+        else {
+            return self.plan(self.now + Duration::from_millis(500), Step::Flood(client));
+        };
+        self.oracle.report.floods += 1;
+        let class = if delivery == Delivery::Durable { Class::Durable } else { Class::Buffered };
+        if delivery == Delivery::Buffered {
+            for key in &keys {
+                if let Some(connection) = self.connections.get_mut(key) {
+                    connection.stalled_until = self.now + Duration::from_secs(2);
+                }
+            }
+        }
+        for _ in 0..window(class) + 40 {
+            let number = self.model.next_number(client, &namespace, delivery);
+            let Ok(payload) = Payload::from_args(&(number, "flood")) else { return };
+            let mut emit = Emit::new(namespace.clone(), "up", payload);
+            emit.delivery = delivery;
+            let awaits_ack = delivery == Delivery::Buffered;
+            if awaits_ack {
+                emit = emit.with_ack_timeout(Duration::from_secs(10));
+            }
+            match it.manager.emit(self.now, emit) {
+                Ok(emitted) => {
+                    self.oracle.report.emitted += 1;
+                    self.model.emitted(client, &namespace, delivery, number, emitted.message, awaits_ack);
+                }
+                Err(_) => self.oracle.report.emits_refused += 1,
+            }
+        }
+        self.pump_client(client);
+        if delivery == Delivery::Durable {
+            // They run while nobody hears how they end.
+            self.plan(self.now + Duration::from_secs(3), Step::FloodIsCut(client));
+        }
+    }
+
     pub(crate) fn nexus_hears(&mut self, client: usize, event: Event) {
         match event {
             Event::Received(received) => {
@@ -68,7 +114,9 @@ impl World<'_> {
                 let namespace = received.namespace.detach();
                 if let Some(reply) = received.reply {
                     self.model.asked(client, &namespace, number);
-                    if let Some(it) = self.clients.get_mut(client) {
+                    // Some applications never answer some.
+                    let answers = !self.habits.has_small_buffers || number.is_multiple_of(3);
+                    if let Some(it) = self.clients.get_mut(client).filter(|_| answers) {
                         // The connection may have ended since: then there is nobody to answer.
                         let _ = it.manager.reply(self.now, reply, &received.payload);
                     }

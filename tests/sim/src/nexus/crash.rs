@@ -42,6 +42,7 @@ impl World<'_> {
     /// What can happen besides the network's faults.
     pub(crate) fn nexus_fault(&mut self, client: usize) {
         match self.choices.below("fault beyond the network", 12) {
+            6 if self.habits.has_rooms => self.revoke(client),
             7 => self.crash_client(client),
             8 => self.crash_server(),
             9 => self.hostile_frame(client),
@@ -57,6 +58,7 @@ impl World<'_> {
                 self.met(Fault::TokenExpiry, client);
                 let valid_from = self.clients.get(client).map_or(0, |it| it.token + 1);
                 self.server.disk.valid_from.insert(client, valid_from);
+                self.model.revoked(client, valid_from);
             }
             _ => {}
         }

@@ -9,7 +9,10 @@ use nexus_server::{
 };
 
 use super::server::INBOX;
-use crate::world::{Key, World};
+use crate::{
+    scenario::Planted,
+    world::{Key, World},
+};
 
 /// Whom an event is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +21,12 @@ pub(crate) enum For {
     /// All devices of a user, and the inbox.
     User(Arc<str>),
     Socket(Sid),
+    /// Those who are in the lobby.
+    Lobby,
 }
+
+/// The room that sockets enter and leave.
+pub(super) const LOBBY: &str = "lobby";
 
 /// An event as it goes out in a namespace that keeps a log.
 pub(super) fn message(namespace: &Namespace, payload: &Payload, offset: &Offset) -> Message {
@@ -36,6 +44,8 @@ impl World<'_> {
             12..22 => self.publish(&namespace, &For::User(user)),
             22..27 => self.publish(&namespace, &For::Socket(sid)),
             27..31 => self.publish_volatile(&namespace),
+            31..33 if self.habits.has_rooms => self.enter_or_leave(key, slot),
+            33..36 if self.habits.has_rooms => self.publish(&namespace, &For::Lobby),
             _ => {
                 let number = self.model.question(client, &namespace);
                 if let Ok(payload) = Payload::from_args(&(number, "ask"))
@@ -57,7 +67,7 @@ impl World<'_> {
         let number = self.model.published(namespace, whom);
         let user = match whom {
             For::User(user) => Some(user),
-            For::Everybody | For::Socket(_) => None,
+            For::Everybody | For::Socket(_) | For::Lobby => None,
         };
         let Ok(payload) = Payload::from_args(&(number, user.map(ToString::to_string))) else { return };
         let mut position = None;
@@ -75,7 +85,15 @@ impl World<'_> {
             For::Everybody => Audience::everybody(),
             For::User(user) => Audience::everybody().to(format!("user:{user}").into()),
             For::Socket(sid) => Audience::socket(sid.clone()),
+            For::Lobby => Audience::everybody().to(LOBBY.into()),
         };
+        let is_foreign = matches!(
+            (self.scenario.planted, whom),
+            (Some(Planted::ForeignUser), For::User(_))
+                | (Some(Planted::ForeignRoom), For::Lobby)
+                | (Some(Planted::ForeignSocket), For::Socket(_))
+        );
+        self.oracle.report.room_events += u64::from(*whom == For::Lobby);
         let now = self.now;
         let log = self.server.log(namespace);
         let message = message(namespace, &payload, &log.next_offset(position));
@@ -83,13 +101,25 @@ impl World<'_> {
         self.oracle.report.published += 1;
         for (&(key, slot), socket) in &self.server.sockets {
             if socket.namespace == *namespace
-                && audience.includes(&socket.sid, &socket.rooms)
+                && (is_foreign || audience.includes(&socket.sid, &socket.rooms))
                 && let Some(connection) = self.connections.get_mut(&key)
             {
                 connection.session.send(now, slot, message.clone(), false);
                 self.to_pump.push(key);
             }
         }
+        self.check_log(namespace);
+    }
+
+    fn enter_or_leave(&mut self, key: Key, slot: SlotId) {
+        let Some(socket) = self.server.sockets.get_mut(&(key, slot)) else { return };
+        let before = socket.rooms.len();
+        socket.rooms.retain(|room| **room != *LOBBY);
+        let enters = socket.rooms.len() == before;
+        if enters {
+            socket.rooms.push(LOBBY.into());
+        }
+        self.model.in_lobby(&socket.namespace, &socket.sid, enters);
     }
 
     fn publish_volatile(&mut self, namespace: &Namespace) {

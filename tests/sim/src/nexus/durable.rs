@@ -74,6 +74,7 @@ impl World<'_> {
                 let replies =
                     self.server.durable.get_mut(&commit.ledger).map(|lane| lane.finish(commit.recorded.clone()));
                 self.reply_all(replies.unwrap_or_default());
+                self.check_ledger(&commit.ledger);
                 self.run_next(&commit.ledger);
             }
         }
@@ -101,6 +102,7 @@ impl World<'_> {
         } else {
             self.model.rejected_by_server(commit.client, namespace, commit.number);
         }
+        self.check_ledger(&commit.ledger);
     }
 
     pub(super) fn reply_all(&mut self, replies: Vec<Reply<Packet>>) {

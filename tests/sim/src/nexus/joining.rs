@@ -11,13 +11,16 @@ use nexus_core::{
 };
 use nexus_server::{
     delivery::{Audience, Buffered, Resumed, SessionState},
-    session::{ConnectData, DisconnectReason, SlotId},
+    session::{ConnectData, DisconnectReason, Message, SlotId},
     store::LedgerKey,
 };
 use serde::Deserialize;
 
 use super::server::Socket;
-use crate::world::{Key, World};
+use crate::{
+    scenario::Planted,
+    world::{Key, World},
+};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -39,7 +42,9 @@ impl World<'_> {
             return connection.session.refuse(self.now, slot, r#"{"message":"unauthorized"}"#.into());
         };
         let valid_from = self.server.disk.valid_from.get(&client).copied().unwrap_or_default();
-        if known.token.parse::<u64>().ok().is_none_or(|token| token < valid_from) {
+        let token = known.token.parse::<u64>().ok();
+        let lets_in_all = self.scenario.planted == Some(Planted::RevokedJoins);
+        if token.is_none_or(|token| token < valid_from && !lets_in_all) {
             self.oracle.report.tokens_refused += 1;
             return connection.session.refuse(self.now, slot, r#"{"message":"unauthorized"}"#.into());
         }
@@ -66,15 +71,17 @@ impl World<'_> {
             None => (self.new_session(&user, &namespace), Vec::new()),
         };
         let instance = request.as_ref().map(|request| request.instance.clone());
+        let ack_bytes = self.habits.ack_bytes();
         if let Some(instance) = &instance {
             let ledger =
                 LedgerKey { user: Arc::clone(&user), namespace: namespace.clone(), instance: instance.clone() };
-            self.server.buffered.entry(ledger).or_insert_with(|| Buffered::new(4096));
+            self.server.buffered.entry(ledger).or_insert_with(|| Buffered::new(ack_bytes));
         }
         let position = request.as_ref().and_then(|request| request.position.as_ref());
         let (entries, lost) =
             if is_resumed { (Vec::new(), 0) } else { self.server.inbox_past(&user, &namespace, position) };
         let grant = request.map(|_| self.server.grant(lost));
+        self.model.let_in(client, token.unwrap_or_default());
         self.model.joined(client, &namespace, &session.sid, is_resumed);
         self.oracle.report.recovered += u64::from(is_resumed);
         let data = ConnectData { sid: session.sid.clone(), pid: Some(session.pid.clone()), grant };
@@ -82,6 +89,7 @@ impl World<'_> {
         let socket = Socket { client, namespace: namespace.clone(), user, pid, sid, rooms, start, instance };
         self.server.sockets.insert((key, slot), socket);
         if let Some(connection) = self.connections.get_mut(&key) {
+            connection.replayed += replay.iter().map(Message::size).sum::<usize>();
             connection.session.accept_with(self.now, slot, &data, replay);
             for (u, payload) in entries {
                 // In the log as well: a session that is resumed before it has got them gets them then.
@@ -125,10 +133,14 @@ impl World<'_> {
     /// A socket is gone; its session is kept for who comes back, unless one of both wanted it to end.
     pub(crate) fn left(&mut self, key: Key, slot: SlotId, reason: DisconnectReason) {
         let Some(socket) = self.server.sockets.remove(&(key, slot)) else { return };
+        if reason == DisconnectReason::ServerDisconnect {
+            self.model.session_ended(&socket.namespace, &socket.sid);
+        }
         if !matches!(reason, DisconnectReason::ClientDisconnect | DisconnectReason::ServerDisconnect) {
             let Socket { namespace, user, pid, sid, rooms, start, .. } = socket;
             let session = SessionState { pid, sid, user: Some(user), rooms, start, data: () };
             let _nothing = self.server.log(&namespace).park(self.now, session);
+            self.check_log(&namespace);
         }
     }
 }

@@ -7,9 +7,10 @@ mod downlink;
 mod durable;
 mod joining;
 mod oracle;
+mod revocation;
 mod server;
 mod uplink;
 
 pub(crate) use durable::Commit;
 pub(crate) use oracle::NexusOracle;
-pub(crate) use server::Server;
+pub(crate) use server::{INBOX, Server};

@@ -62,15 +62,19 @@ struct Downlink {
 enum Whom {
     Everybody,
     User,
-    /// A session, which may be another than the one that the client has heard of.
-    Socket(Sid),
+    /// Sessions, which may be others than the one that the client has heard of.
+    Sockets(BTreeSet<Sid>),
 }
 
 impl Downlink {
     /// Whether an event is to come for certain.
     fn is_due(&self, number: u64, whom: &Whom) -> bool {
-        let is_other = matches!(whom, Whom::Socket(sid) if self.heard.as_ref() != Some(sid));
-        !is_other && !self.optional.contains(&number)
+        !self.is_other(whom) && !self.optional.contains(&number)
+    }
+
+    /// Whether it is for other sessions than the one at hand.
+    fn is_other(&self, whom: &Whom) -> bool {
+        matches!(whom, Whom::Sockets(sids) if self.heard.as_ref().is_none_or(|heard| !sids.contains(heard)))
     }
 }
 
@@ -81,6 +85,10 @@ struct Published {
     /// By user, everything for that user.
     of_users: BTreeMap<Arc<str>, BTreeSet<u64>>,
     questions: BTreeMap<u64, (usize, bool)>,
+    lobby: BTreeSet<Sid>,
+    for_lobby: BTreeSet<u64>,
+    /// Sessions that the server has ended: the last number before.
+    ended: BTreeMap<Sid, u64>,
 }
 
 /// What must hold, whatever happens.
@@ -95,6 +103,8 @@ pub(crate) struct NexusOracle {
     waiting: BTreeSet<(usize, MessageId)>,
     /// Messages of an earlier process that ended at once.
     nameless: BTreeSet<(usize, MessageId)>,
+    /// By client, the first token that was not revoked.
+    valid_from: BTreeMap<usize, u64>,
     /// The server has lost its disk at some time.
     ledger_lost: bool,
     capped_delays: Vec<Duration>,
@@ -149,8 +159,8 @@ impl NexusOracle {
     pub(crate) fn next_number(&mut self, client: usize, namespace: &Namespace, delivery: Delivery) -> u64 {
         let uplink = self.uplink(client, namespace, delivery);
         uplink.last_number += 1;
-        // The class in the last digit: the server's application sees nothing of it otherwise.
-        uplink.last_number * 10 + delivery as u64
+        // The class and the client in the last digits, so that no event can pass for another's.
+        uplink.last_number * 100 + client as u64 * 10 + delivery as u64
     }
 
     pub(crate) fn emitted(
@@ -320,15 +330,23 @@ impl NexusOracle {
         let published = self.published.entry(namespace.clone()).or_default();
         published.last += 1;
         let number = published.last;
-        if let For::User(user) = whom {
-            published.of_users.entry(Arc::clone(user)).or_default().insert(number);
+        match whom {
+            For::User(user) => _ = published.of_users.entry(Arc::clone(user)).or_default().insert(number),
+            For::Lobby => _ = published.for_lobby.insert(number),
+            For::Everybody | For::Socket(_) => {}
         }
+        let lobby = published.lobby.clone();
+        let sockets = |downlink: &Downlink, is_meant: &dyn Fn(&Sid) -> bool| {
+            let sids: BTreeSet<Sid> = downlink.begun.keys().filter(|sid| is_meant(sid)).cloned().collect();
+            (!sids.is_empty()).then_some(Whom::Sockets(sids))
+        };
         for ((client, of), downlink) in &mut self.downlinks {
             let user = self.users.get(*client);
             let meant = match whom {
                 For::Everybody => Some(Whom::Everybody),
                 For::User(wanted) => (user == Some(wanted)).then_some(Whom::User),
-                For::Socket(sid) => downlink.begun.contains_key(sid).then(|| Whom::Socket(sid.clone())),
+                For::Socket(sid) => sockets(downlink, &|begun| begun == sid),
+                For::Lobby => sockets(downlink, &|begun| lobby.contains(begun)),
             };
             if let Some(whom) = meant.filter(|_| of == namespace) {
                 downlink.pending.insert(number, whom);
@@ -352,11 +370,66 @@ impl NexusOracle {
     }
 
     pub(crate) fn asked(&mut self, client: usize, namespace: &Namespace, number: u64) {
+        self.heard_in_time(client, namespace, number);
         let question = self.published.get_mut(namespace).and_then(|it| it.questions.get_mut(&number));
         if question.is_none_or(|(of, asked)| *of != client || std::mem::replace(asked, true)) {
             self.fail(|| format!("client {client}{namespace}: question {number} came twice, or was another's"));
         }
     }
+
+    // ---- who may hear ----
+
+    /// A socket has entered the lobby, or left it. What it is sent again after a loss goes by the rooms that it was in
+    /// then: it may get what was sent to the lobby before it entered, and may not get what was sent before it left.
+    pub(crate) fn in_lobby(&mut self, namespace: &Namespace, sid: &Sid, is_in: bool) {
+        let published = self.published.entry(namespace.clone()).or_default();
+        if is_in {
+            published.lobby.insert(sid.clone());
+        } else {
+            published.lobby.remove(sid);
+        }
+        let own = self.downlinks.iter_mut().filter(|((_, of), it)| of == namespace && it.begun.contains_key(sid));
+        for (_, downlink) in own {
+            for number in published.for_lobby.range(downlink.last + 1..) {
+                let whom = downlink.pending.entry(*number).or_insert_with(|| Whom::Sockets(BTreeSet::new()));
+                if let Whom::Sockets(sids) = whom {
+                    sids.insert(sid.clone());
+                }
+                downlink.optional.insert(*number);
+            }
+        }
+    }
+
+    /// No token of a client before this one is good any more.
+    pub(crate) fn revoked(&mut self, client: usize, valid_from: u64) {
+        self.valid_from.insert(client, valid_from);
+    }
+
+    /// The server lets a client in, or resumes its session.
+    pub(crate) fn let_in(&mut self, client: usize, token: u64) {
+        if self.valid_from.get(&client).is_some_and(|first| token < *first) {
+            self.fail(|| format!("client {client}: let in with token {token}, which was revoked"));
+        }
+    }
+
+    /// The server has ended a session: it is to get nothing that is published from now on.
+    pub(crate) fn session_ended(&mut self, namespace: &Namespace, sid: &Sid) {
+        let published = self.published.entry(namespace.clone()).or_default();
+        published.ended.insert(sid.clone(), published.last);
+    }
+
+    /// Something came to a client: not in a session that had ended before it was published.
+    fn heard_in_time(&mut self, client: usize, namespace: &Namespace, number: u64) {
+        let heard = self.downlinks.get(&(client, namespace.clone())).and_then(|downlink| downlink.heard.as_ref());
+        let ended = heard.zip(self.published.get(namespace)).and_then(|(sid, published)| published.ended.get(sid));
+        if let Some(&last) = ended.filter(|last| number > **last) {
+            self.fail(|| {
+                format!("client {client}{namespace}: got {number} in a session that the server had ended at {last}")
+            });
+        }
+    }
+
+    // ---- sessions ----
 
     /// The server begins a session, or goes on with one.
     pub(crate) fn joined(&mut self, client: usize, namespace: &Namespace, sid: &Sid, is_resumed: bool) {
@@ -391,6 +464,7 @@ impl NexusOracle {
         if user.is_some_and(|user| *user != *own) {
             return self.fail(|| format!("client {client}{namespace}: got {number}, which was for {user:?}"));
         }
+        self.heard_in_time(client, namespace, number);
         let Some(published) = self.published.get(namespace) else { return };
         let is_volatile = published.volatile.contains(&number);
         let is_for_user = published.of_users.get(&own).is_some_and(|numbers| numbers.contains(&number));
@@ -408,7 +482,11 @@ impl NexusOracle {
         }
         let last = downlink.last;
         downlink.last = number;
-        let was_pending = downlink.pending.remove(&number).is_some();
+        let pending = downlink.pending.remove(&number);
+        let (was_pending, is_other) = (pending.is_some(), pending.as_ref().is_some_and(|whom| downlink.is_other(whom)));
+        if is_other {
+            return self.fail(|| format!("client {client}{namespace}: got {number}, which was for another session"));
+        }
         downlink.optional.remove(&number);
         if number <= last {
             return self.fail(|| format!("client {client}{namespace}: got {number} after {last}"));

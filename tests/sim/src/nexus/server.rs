@@ -1,7 +1,6 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
-    time::Duration,
 };
 
 use nexus_core::{
@@ -25,6 +24,8 @@ pub(crate) const INBOX: usize = 12;
 /// One process of the server, and its disk.
 #[derive(Debug)]
 pub(crate) struct Server {
+    /// What its logs keep.
+    recovery: RecoveryConfig,
     /// Counts its processes: what is made anew with each carries the number in its name.
     pub(crate) life: u64,
     /// It has ended, and not come again yet: nobody listens.
@@ -87,8 +88,9 @@ pub(crate) struct Job {
 }
 
 impl Server {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(recovery: RecoveryConfig) -> Self {
         Self {
+            recovery,
             life: 1,
             is_down: false,
             logs: BTreeMap::new(),
@@ -107,20 +109,13 @@ impl Server {
         if loses_disk {
             disk = Disk { generation: disk.generation + 1, valid_from: disk.valid_from, ..Disk::default() };
         }
-        *self = Self { life: self.life + 1, is_down: true, next_sid: self.next_sid, disk, ..Self::new() };
+        let (life, next_sid) = (self.life + 1, self.next_sid);
+        *self = Self { life, is_down: true, next_sid, disk, ..Self::new(self.recovery.clone()) };
     }
 
     pub(crate) fn log(&mut self, namespace: &Namespace) -> &mut Log<()> {
-        let life = self.life;
-        self.logs.entry(namespace.clone()).or_insert_with(|| {
-            let config = RecoveryConfig {
-                window: Duration::from_secs(20),
-                max_age: Duration::from_secs(20),
-                max_events: 24,
-                ..RecoveryConfig::default()
-            };
-            Log::new(format!("e{life}").into(), config)
-        })
+        let (life, config) = (self.life, &self.recovery);
+        self.logs.entry(namespace.clone()).or_insert_with(|| Log::new(format!("e{life}").into(), config.clone()))
     }
 
     /// What every client is granted that asks.

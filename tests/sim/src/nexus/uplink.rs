@@ -27,7 +27,11 @@ impl World<'_> {
         payload: &Payload,
         marker: Option<Marker>,
     ) {
-        let Some(socket) = self.server.sockets.get(&(key, slot)) else { return };
+        let Some(socket) = self.server.sockets.get(&(key, slot)) else {
+            return self
+                .oracle
+                .fail_because(format!("session {key}: an event of {slot:?}, which has ended: {payload:?}"));
+        };
         let (client, namespace) = (socket.client, socket.namespace.clone());
         let Ok(number) = payload.arg::<u64>(0) else {
             return self.oracle.fail_because(format!("{namespace}: an event without its number: {payload:?}"));
@@ -40,6 +44,7 @@ impl World<'_> {
         match (marker.class, waiter) {
             (Class::Buffered, waiter) => {
                 self.buffered_arrived(&ledger, &marker, client, number, waiter);
+                self.check_ledger(&ledger);
                 let last = self.server.buffered.get(&ledger).map_or(0, Buffered::last);
                 if let Some(connection) = self.connections.get_mut(&key) {
                     connection.session.report_received(self.now, slot, last);
@@ -58,6 +63,7 @@ impl World<'_> {
                 });
                 let replies = lane.receive(arrival);
                 self.reply_all(replies);
+                self.check_ledger(&ledger);
                 self.run_next(&ledger);
             }
             (Class::Durable, None) => self.oracle.fail_because("a durable event without packet id".to_owned()),
