@@ -38,6 +38,11 @@ export async function start(program, args, ready, { watchErrors = false, ...opti
     pid: child.pid,
     ready: found,
     ended,
+    /** Ends its standard input, and waits until it has ended for that. */
+    async finish() {
+      child.stdin.end();
+      await within(ended, `the end of ${program}`);
+    },
     async stop(signal = "SIGKILL") {
       child.kill(signal);
       await within(ended, `the end of ${program}`);

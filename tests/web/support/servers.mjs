@@ -8,8 +8,10 @@ import { PATIENCE, start } from "./children.mjs";
 const here = dirname(fileURLToPath(import.meta.url));
 export const root = process.env.NEXUS_ROOT ?? join(here, "../../..");
 const nexusServer = process.env.NEXUS_SERVER ?? join(root, "target/debug/nexus-server");
+/** Where cargo has put programs. */
+export const builtPrograms = dirname(nexusServer);
 // An example of the workspace: the library of nexus-server with the events of `peers/stock.mjs`.
-const behaviourServer = process.env.NEXUS_BEHAVIOUR_SERVER ?? join(dirname(nexusServer), "examples/behaviour-server");
+const behaviourServer = process.env.NEXUS_BEHAVIOUR_SERVER ?? join(builtPrograms, "examples/behaviour-server");
 
 /** The applications that are served: which case can run where depends on their events. */
 export const kinds = ["nexus-server", "socket.io", "nexus library"];

@@ -59,7 +59,7 @@ export interface OutboxOwner {
  * messages that it concerns; one with a `code` of `STORAGE_FULL` or `STORAGE_CORRUPT` is told apart.
  */
 export interface DurableStore {
-  /** Opens an outbox, and takes over every other one of the same server and user whose owner is gone. */
+  /** Opens an outbox, closing the one that is open, and takes over every other one of the same server and user whose owner is gone. */
   open(owner: OutboxOwner): Promise<OpenedOutbox>;
   /** Makes all changes or none. What it has resolved outlives the process. */
   commit(changes: readonly StoreChange[]): Promise<void>;
