@@ -14,7 +14,7 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
@@ -27,6 +27,9 @@ const MAX_HEAD_BYTES: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
 /// How long accepting pauses when it fails for want of something, such as file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Connections that the system holds until they are accepted, as far as it allows so many. Further ones are dropped, and
+/// a client's system tries again after a second: clients that have lost their server come back in one moment.
+const BACKLOG: u32 = 4096;
 /// How long requests under way may take once the server stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -49,12 +52,18 @@ pub struct Draining {
 }
 
 impl HttpServer {
-    /// Listens on `address`. Connections wait until [`accept_until`](Self::accept_until).
+    /// Listens on `address`. Up to 4,096 connections, or as many as the system allows, wait until
+    /// [`accept_until`](Self::accept_until). To be called in a tokio runtime.
     ///
     /// # Errors
     /// When the address can't be listened on.
+    #[expect(clippy::unused_async, reason = "it needs a runtime, and awaiting it says so")]
     pub async fn bind(address: SocketAddr, router: Router) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // A server that is started again has its port at once.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        let listener = socket.listen(BACKLOG)?;
         Ok(Self { listener, router, connections: TaskTracker::new(), draining: CancellationToken::new() })
     }
 

@@ -1,9 +1,13 @@
 use std::net::SocketAddr;
 
+use axum::Router;
 use futures_util::{SinkExt, StreamExt};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use nexus_server::{Config, Event, HttpServer, Io, Socket};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    net::TcpStream,
+    sync::{mpsc, oneshot},
+};
 use tokio_tungstenite::{client_async, tungstenite::Message};
 
 use crate::support::{Client, Polling, request, within};
@@ -65,4 +69,17 @@ async fn http_server_hears_the_last_request_of_who_leaves_at_once() {
     io.close().await;
     client.closed().await;
     within(draining.finish()).await;
+}
+
+#[tokio::test]
+async fn clients_that_come_in_one_moment_need_not_be_accepted_to_be_connected() {
+    let server = HttpServer::bind(SocketAddr::from(([127, 0, 0, 1], 0)), Router::new()).await.unwrap();
+    let address = server.local_addr().unwrap();
+    // What the system allows at most.
+    let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").ok().and_then(|text| text.trim().parse().ok());
+    let count = most.unwrap_or(128).min(500);
+    let connecting = (0..count).map(|_| TcpStream::connect(address));
+    let connected = within(futures_util::future::try_join_all(connecting)).await.unwrap();
+    assert_eq!(connected.len(), count, "and nobody has accepted one");
+    drop(server);
 }
