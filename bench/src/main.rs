@@ -1,6 +1,8 @@
 //! Side-by-side measurements of Nexus and its peers, in one run and in turn. `cargo xtask bench` runs all of them and
-//! writes `docs/benchmarks.md`; naming some prints them.
+//! writes `docs/benchmarks.md`; naming some prints them. What delivery costs is measured apart from them, and has a page of
+//! its own.
 
+mod delivery;
 mod load;
 mod machine;
 mod peer;
@@ -53,6 +55,8 @@ struct Args {
     /// Acknowledged events that are measured, for each of 100 connections.
     #[arg(long, default_value_t = 2000)]
     events: usize,
+    #[command(flatten)]
+    delivery: delivery::Options,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -63,6 +67,8 @@ enum What {
     Client,
     /// Encoding and decoding of packets.
     Codec,
+    /// What delivery costs. Never with the others: it has a page of its own, docs/benchmarks-delivery.md.
+    Delivery,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -76,6 +82,12 @@ enum Contender {
 async fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the package lies in a workspace")?;
+    if args.what.contains(&What::Delivery) {
+        if args.what.len() > 1 {
+            return Err("the bench `delivery` runs by itself".into());
+        }
+        return delivery::run_all(root, args.rounds, &args.delivery).await;
+    }
     let wants = |what| args.what.is_empty() || args.what.contains(&what);
     let mut report = Report::new(machine::describe()?);
     let ours = wants(What::Client) || wants(What::Servers) && args.only.is_none_or(|only| only == Contender::Nexus);

@@ -15,7 +15,7 @@ Sec-WebSocket-Key: bmV4dXMtYmVuY2gtbG9hZA==\r\n\r\n";
 const READ_CHUNK: usize = 4096;
 const FIN_TEXT: u8 = 0x81;
 
-/// One WebSocket connection with the root namespace joined.
+/// One WebSocket connection.
 pub(crate) struct Peer {
     stream: TcpStream,
     buffer: BytesMut,
@@ -24,14 +24,20 @@ pub(crate) struct Peer {
 impl Peer {
     /// Opens a connection to the server on `port` and joins the root namespace.
     pub(crate) async fn join_root(port: u16) -> io::Result<Self> {
+        let mut peer = Self::open(port).await?;
+        peer.send("40").await?;
+        peer.expect("40{").await?;
+        Ok(peer)
+    }
+
+    /// Opens a connection to the server on `port` and joins nothing.
+    pub(crate) async fn open(port: u16) -> io::Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.set_nodelay(true)?;
         let mut peer = Self { stream, buffer: BytesMut::new() };
         peer.stream.write_all(UPGRADE.as_bytes()).await?;
         peer.read_response_head().await?;
         peer.expect("0{").await?;
-        peer.send("40").await?;
-        peer.expect("40{").await?;
         Ok(peer)
     }
 

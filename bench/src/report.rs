@@ -148,7 +148,8 @@ fn spread(values: &[f64]) -> String {
     format!("{:.2} ({lowest:.2} - {highest:.2})", median(values))
 }
 
-fn median(values: &[f64]) -> f64 {
+/// The value in the middle.
+pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;

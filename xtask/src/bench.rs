@@ -10,7 +10,8 @@ use crate::web::Web;
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// The benches to run and their options; `-- --help` lists them. All of them when none is
-    /// named, and then the results go to docs/benchmarks.md. `web` measures in Chromium, by itself.
+    /// named, and then the results go to docs/benchmarks.md. `web` measures in Chromium, by itself, and `delivery` what
+    /// delivery costs: their results go to docs/benchmarks-web.md and docs/benchmarks-delivery.md.
     #[arg(value_name = "WHAT", trailing_var_arg = true, allow_hyphen_values = true)]
     what: Vec<String>,
 }
