@@ -32,6 +32,7 @@ pub use event::{Event, Payload, Reply};
 pub use log::{LogLevel, LogSink, set_log_sink};
 pub use notice::{Continuity, DropReason, LeaveReason, Notice};
 pub use options::{ClientOptions, Overflow, ReconnectOptions};
+pub use runtime::shut_down;
 pub use source::{EventSource, NoticeSource, QualitySource, StatusSource};
 pub use stats::Stats;
 pub use status::{ConnectionStatus, DisconnectReason, Quality, StatusChange};

@@ -137,7 +137,7 @@ pub enum Overflow {
 impl ClientOptions {
     pub(crate) fn build(self) -> Result<Client, RealtimeError> {
         let (store, buffer, patience) = (self.store_directory.clone(), self.event_buffer, self.listener_patience_ms);
-        let mut builder = Client::builder(self.into_config()?).runtime(runtime()?.clone());
+        let mut builder = Client::builder(self.into_config()?).runtime(runtime()?);
         if let Some(directory) = store {
             builder = builder.store(directory);
         }

@@ -23,7 +23,7 @@ from typing import (
 
 from . import _notice, _status
 from ._durable import DurableMessage
-from ._errors import FFI_ERRORS, EmitError, translated
+from ._errors import FFI_ERRORS, ConfigError, EmitError, translated
 from ._event import Event
 from ._ffi import nexus_mobile as ffi
 from ._options import Reconnect, lowered
@@ -155,6 +155,7 @@ class NexusClient:
         listener_patience: Optional[float] = None,
     ) -> None:
         options = {name: value for name, value in locals().items() if name not in ("self", "url", "__class__")}
+        _check_process()
         try:
             self._client = ffi.Client(lowered(url, options))
         except FFI_ERRORS as error:
@@ -484,13 +485,27 @@ async def _handle(stream: Stream[Event[Any]], handler: Callable[[Event[Any]], An
 
 _open: "weakref.WeakSet[NexusClient]" = weakref.WeakSet()
 
+#: The process that has the library's threads. One that was forked from it has not.
+_process: Optional[int] = None
+
+
+def _check_process() -> None:
+    global _process
+    if _process is None:
+        _process = os.getpid()
+    elif _process != os.getpid():
+        raise ConfigError("NO_RUNTIME", "the process that this one was forked from has a client: spawn processes instead")
+
 
 @atexit.register
-def _close_all() -> None:
-    """The library's threads must not call into an interpreter that is over."""
+def _end() -> None:
+    """The library's threads must not call into an interpreter that is over: they would end the process with an abort."""
+    if _process != os.getpid():
+        return
     clients = [client._client for client in list(_open)]
     if clients:
         asyncio.run(_closed(clients))
+    ffi.shut_down(5_000)
 
 
 async def _closed(clients: List[ffi.Client]) -> None:

@@ -86,7 +86,6 @@ class Stream(Generic[T], AsyncIterator[T]):
         self.close()
 
     def __del__(self) -> None:
-        # Without a source where making it failed.
-        source = getattr(self, "_source", None)
-        if source is not None:
-            source.close()
+        # Letting go of the source ends it, unless a wait for it holds it. Where a cycle is collected it may be gone already.
+        if getattr(self, "_pulling", None) is not None and hasattr(self._source, "_handle"):
+            self._source.close()

@@ -54,3 +54,19 @@ def _cancel_dropped(handle: int) -> None:
 _generated: Any = nexus_mobile
 _generated._uniffi_get_event_loop = _event_loop
 _generated._uniffi_future_dropped_callback = nexus_mobile._UNIFFI_FOREIGN_FUTURE_DROPPED_CALLBACK(_cancel_dropped)
+
+
+def _freed_once(kind: Any) -> None:
+    """The generated finalizer leaves the handle behind. In a cycle others may be finalized later, and still call."""
+    free = kind.__del__
+
+    def finalize(self: Any) -> None:
+        free(self)
+        vars(self).pop("_handle", None)
+
+    kind.__del__ = finalize
+
+
+for _kind in list(vars(nexus_mobile).values()):
+    if isinstance(_kind, type) and "_uniffi_clone_handle" in vars(_kind):
+        _freed_once(_kind)
