@@ -27,7 +27,7 @@ from ._errors import FFI_ERRORS, ConfigError, EmitError, translated
 from ._event import Event
 from ._ffi import nexus_mobile as ffi
 from ._options import Reconnect, lowered
-from ._payload import NotEncodable, decode, encode, first, typed
+from ._payload import Into, NotEncodable, decode, encode, first, typed
 from ._status import ConnectionStatus, Quality, Stats, StatusChange
 from ._stream import Stream
 from ._time import milliseconds, wait
@@ -287,9 +287,9 @@ class NexusClient:
     def events(self, namespace: str, event: str) -> Stream[Event[Any]]: ...
 
     @overload
-    def events(self, namespace: str, event: str, into: Callable[[Any], T]) -> Stream[Event[T]]: ...
+    def events(self, namespace: str, event: str, into: Into[T]) -> Stream[Event[T]]: ...
 
-    def events(self, namespace: str, event: str, into: Optional[Callable[[Any], Any]] = None) -> Stream[Event[Any]]:
+    def events(self, namespace: str, event: str, into: Optional[Into[Any]] = None) -> Stream[Event[Any]]:
         """The events of one name from this call on. Joins the namespace.
 
         `into` makes of the first argument what `Event.data` is: a dataclass, or any function.
@@ -307,7 +307,7 @@ class NexusClient:
         namespace: str,
         event: str,
         handler: Callable[[Event[Any]], Union[None, Awaitable[None]]],
-        into: Optional[Callable[[Any], Any]] = None,
+        into: Optional[Into[Any]] = None,
     ) -> Subscription:
         """Has `handler`, `async` or not, called with each event on the running event loop, one after another.
 
@@ -337,7 +337,7 @@ class NexusClient:
         Raises `EmitError` if it is refused, or `ClosedError`.
         """
         try:
-            emitted = self._client.emit(_outgoing(namespace, event, args, volatile=volatile, ttl=ttl))
+            emitted: Any = self._client.emit(_outgoing(namespace, event, args, volatile=volatile, ttl=ttl))
         except FFI_ERRORS as error:
             raise translated(error) from None
         if isinstance(emitted, ffi.Emitted.DROPPED):
@@ -363,7 +363,7 @@ class NexusClient:
         *args: Any,
         timeout: Optional[float] = None,
         ttl: Optional[float] = None,
-        into: Callable[[Any], T],
+        into: Into[T],
     ) -> T: ...
 
     async def emit_with_ack(
@@ -373,7 +373,7 @@ class NexusClient:
         *args: Any,
         timeout: Optional[float] = None,
         ttl: Optional[float] = None,
-        into: Optional[Callable[[Any], Any]] = None,
+        into: Optional[Into[Any]] = None,
     ) -> Any:
         """Sends an event and gives the first argument of its acknowledgement, `None` if there is none.
 

@@ -125,9 +125,9 @@ class SignedOut(Exception):
 FFI_ERRORS = (ffi.RealtimeError, ffi.InternalError)
 
 
-def translated(error: Exception) -> RealtimeError:
+def translated(error: Any) -> RealtimeError:
     """The error of this package for one of the generated interface."""
-    kinds = ffi.RealtimeError
+    kinds: Any = ffi.RealtimeError
     if isinstance(error, kinds.Connect):
         return ConnectError(error.code, error.text, error.is_final, error.requires_sign_in, error.server)
     if isinstance(error, kinds.Emit):

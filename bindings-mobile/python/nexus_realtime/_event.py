@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Generic, List, Optional, TypeVar
+from typing import Any, Generic, List, Optional, TypeVar
 
 from ._errors import FFI_ERRORS, ReplyError, translated
 from ._ffi import nexus_mobile as ffi
-from ._payload import NotEncodable, decode, encode, first, typed
+from ._payload import Into, NotEncodable, decode, encode, first, typed
 
 T = TypeVar("T")
 
@@ -18,7 +18,7 @@ class Event(Generic[T]):
 
     __slots__ = ("_args", "_data", "_event", "_into")
 
-    def __init__(self, event: ffi.Event, into: Optional[Callable[[Any], T]]) -> None:
+    def __init__(self, event: ffi.Event, into: Optional[Into[T]]) -> None:
         self._event = event
         self._into = into
         self._args: Optional[List[Any]] = None

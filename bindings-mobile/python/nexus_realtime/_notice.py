@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import List, Union
+from typing import Any, List, Union
 
 from ._durable import DeliveryStatus, delivery_status
 from ._errors import JoinError
@@ -111,8 +111,8 @@ def _continuity(given: ffi.Continuity) -> Continuity:
     return Continuity("recovered" if isinstance(given, ffi.Continuity.RECOVERED) else "first")
 
 
-def notice(given: ffi.Notice) -> Notice:
-    kinds = ffi.Notice
+def notice(given: Any) -> Notice:
+    kinds: Any = ffi.Notice
     if isinstance(given, kinds.JOINED):
         return Joined(given.namespace, given.sid, _continuity(given.continuity))
     if isinstance(given, kinds.JOIN_FAILED):

@@ -78,9 +78,10 @@ def lowered(url: str, options: Mapping[str, Any]) -> ffi.ClientOptions:
     if "store" in given:
         given["store_directory"] = str(given.pop("store"))
     try:
-        options = ffi.ClientOptions(url=url, **given)
-        ffi._UniffiFfiConverterTypeClientOptions.check_lower(options)
-        return options
+        made = ffi.ClientOptions(url=url, **given)
+        converter: Any = ffi._UniffiFfiConverterTypeClientOptions
+        converter.check_lower(made)
+        return made
     except (ValueError, TypeError, AttributeError) as error:
         raise ConfigError("INVALID_OPTION", f"an option is out of its bounds, or of the wrong type: {error}") from error
 

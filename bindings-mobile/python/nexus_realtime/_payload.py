@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any, Callable, List, Sequence, Tuple, Type, TypeVar
+from typing import Any, Callable, List, Sequence, Type, TypeVar, Union
 
 from ._errors import DecodeError
 from ._ffi import nexus_mobile as ffi
 
 T = TypeVar("T")
+
+#: What makes of a value what the application wants: a dataclass, or any function of one argument.
+Into = Union[Type[T], Callable[[Any], T]]
 
 _PLACEHOLDER = "_placeholder"
 
@@ -64,7 +67,7 @@ def first(args: Sequence[Any]) -> Any:
     return args[0] if args else None
 
 
-def typed(value: Any, into: Callable[[Any], T], event: str) -> T:
+def typed(value: Any, into: Into[T], event: str) -> T:
     """`value` as what `into` makes of it. A dataclass takes the fields it knows from an object.
 
     Raises `DecodeError` for whatever `into` raises.
@@ -72,15 +75,18 @@ def typed(value: Any, into: Callable[[Any], T], event: str) -> T:
     expected = getattr(into, "__name__", repr(into))
     try:
         if isinstance(into, type) and dataclasses.is_dataclass(into):
-            return _instance(into, value)
-        return into(value)
+            instance: T = _instance(into, value)
+            return instance
+        make: Any = into
+        made: T = make(value)
+        return made
     except Exception as error:
         text = f"event {event}: expected {expected}, and got {type(value).__name__}: {error}"
         raise DecodeError(text, event, expected) from error
 
 
-def _instance(into: Type[T], value: Any) -> T:
+def _instance(into: Any, value: Any) -> Any:
     if not isinstance(value, dict):
         raise TypeError("not an object")
-    names: Tuple[str, ...] = tuple(field.name for field in dataclasses.fields(into) if field.init)  # type: ignore[arg-type]
+    names = [field.name for field in dataclasses.fields(into) if field.init]
     return into(**{name: value[name] for name in names if name in value})

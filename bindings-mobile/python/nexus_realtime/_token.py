@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import enum
 import inspect
-from typing import Awaitable, Callable, Union
+from typing import Any, Awaitable, Callable, Union
 
 from ._errors import SignedOut
 from ._ffi import nexus_mobile as ffi
+
+#: Its kinds are made at run time.
+_TokenError: Any = ffi.TokenError
 
 
 class TokenReason(str, enum.Enum):
@@ -41,7 +44,7 @@ class Provider(ffi.TokenProvider):
         # Cancelled with the loop, or the loop is closed: the library has to hear of it all the same.
         except (Exception, asyncio.CancelledError) as error:
             asking.close()
-            raise ffi.TokenError.Unavailable(f"the event loop of the provider is over: {error!r}") from error
+            raise _TokenError.Unavailable(f"the event loop of the provider is over: {error!r}") from error
 
     async def _ask(self, reason: TokenReason) -> str:
         try:
@@ -49,11 +52,11 @@ class Provider(ffi.TokenProvider):
             if inspect.isawaitable(token):
                 token = await token
         except SignedOut as error:
-            raise ffi.TokenError.SignedOut(_text(error)) from error
+            raise _TokenError.SignedOut(_text(error)) from error
         except Exception as error:
-            raise ffi.TokenError.Unavailable(_text(error)) from error
+            raise _TokenError.Unavailable(_text(error)) from error
         if not isinstance(token, str):
-            raise ffi.TokenError.SignedOut(f"the provider gave {type(token).__name__} instead of a text")
+            raise _TokenError.SignedOut(f"the provider gave {type(token).__name__} instead of a text")
         return token
 
 

@@ -101,14 +101,14 @@ def test_values_and_bytes_come_back_as_they_were(stage: Stage) -> None:
         -(2**53),
         1.5,
         "größer 日本語 🚀 \u2028 \x00",
-        {"parts": [b"", b"\x00\xff", {"deep": bytearray(b"abc")}], "_placeholder": "text"},
+        {"parts": [b"", b"\x00\xff", {"deep": bytearray(b"abc")}]},
         memoryview(b"view"),
         Message("hi", b"photo"),
         '"_placeholder":',
     ]
     expected = [
         *args[:5],
-        {"parts": [b"", b"\x00\xff", {"deep": b"abc"}], "_placeholder": "text"},
+        {"parts": [b"", b"\x00\xff", {"deep": b"abc"}]},
         b"view",
         {"content": "hi", "photo": b"photo"},
         '"_placeholder":',
@@ -116,10 +116,8 @@ def test_values_and_bytes_come_back_as_they_were(stage: Stage) -> None:
 
     async def run() -> None:
         async with connected(stage) as client:
-            # A key like that of a placeholder is fine without bytes beside it.
-            expected[5]["placeholder"] = args[5]["placeholder"] = args[5].pop("_placeholder")
-            del expected[5]["_placeholder"]
             assert await client.emit_with_acks("messaging", "echo", *args) == expected
+            # An object like a placeholder is fine without bytes beside it.
             alone = {"_placeholder": True, "num": 0}
             assert await client.emit_with_ack("messaging", "echo", alone) == alone
             assert await client.emit_with_ack("messaging", "echo") is None

@@ -17,6 +17,9 @@ except ImportError as error:
 
 __all__ = ["callback_loop", "nexus_mobile"]
 
+#: The generated code has no types where they are needed here.
+_generated: Any = nexus_mobile
+
 _lock = threading.Lock()
 _callback_loop: Optional[asyncio.AbstractEventLoop] = None
 
@@ -46,12 +49,11 @@ def _event_loop() -> asyncio.AbstractEventLoop:
 
 def _cancel_dropped(handle: int) -> None:
     """Comes from any thread, which the generated `call_soon` is not made for."""
-    loop, task = nexus_mobile._UNIFFI_FOREIGN_FUTURE_HANDLE_MAP.remove(handle)
+    loop, task = _generated._UNIFFI_FOREIGN_FUTURE_HANDLE_MAP.remove(handle)
     if not loop.is_closed():
         loop.call_soon_threadsafe(task.cancel)
 
 
-_generated: Any = nexus_mobile
 _generated._uniffi_get_event_loop = _event_loop
 _generated._uniffi_future_dropped_callback = nexus_mobile._UNIFFI_FOREIGN_FUTURE_DROPPED_CALLBACK(_cancel_dropped)
 
