@@ -54,6 +54,8 @@ struct Downlink {
     /// Numbers seen in this process, of events for the user.
     seen: BTreeSet<u64>,
     last: u64,
+    /// The last one from the inbox that came late.
+    last_late: u64,
     volatile_seen: BTreeSet<u64>,
 }
 
@@ -444,7 +446,9 @@ impl NexusOracle {
         let Some(downlink) = self.downlinks.get_mut(&(client, namespace.clone())) else {
             return self.fail(|| format!("client {client}{namespace}: joined, and nobody let it in"));
         };
-        downlink.heard = Some(sid.clone());
+        if downlink.heard.replace(sid.clone()).as_ref() != Some(sid) {
+            downlink.last_late = 0;
+        }
         let Continuity::Gap { inbox_complete, .. } = continuity else {
             if continuity == Continuity::First {
                 downlink.pending.retain(|number, _| downlink.begun.get(sid).is_some_and(|begun| number > begun));
@@ -480,8 +484,16 @@ impl NexusOracle {
         if is_for_user && !downlink.seen.insert(number) {
             return self.fail(|| format!("client {client}{namespace}: got {number} twice"));
         }
-        let last = downlink.last;
-        downlink.last = number;
+        // From before the session at hand: of the inbox. A client that learned its position from its disk too late for the
+        // session before gets what that one was not sent.
+        let begun = downlink.heard.as_ref().and_then(|sid| downlink.begun.get(sid)).copied().unwrap_or_default();
+        let is_late = is_for_user && number <= begun && number < downlink.last;
+        let last = if is_late { downlink.last_late } else { downlink.last };
+        if is_late {
+            downlink.last_late = number;
+        } else {
+            downlink.last = number;
+        }
         let pending = downlink.pending.remove(&number);
         let (was_pending, is_other) = (pending.is_some(), pending.as_ref().is_some_and(|whom| downlink.is_other(whom)));
         if is_other {
