@@ -47,21 +47,19 @@ private val scenarios: List<JsonObject> by lazy {
 private val JsonObject.name get() = getValue("name").jsonPrimitive.content
 private val JsonObject.phases get() = getValue("phases").jsonArray.map { it.jsonArray }
 
-/** Runs a program of the tests in a process of its own; gives its exit code. */
-internal fun child(main: String, vararg arguments: String): Process {
+/** A program of the tests, to run in a process of its own. Its errors go to where those of the tests do. */
+internal fun program(main: String, vararg arguments: String): ProcessBuilder {
     val classes = System.getProperty("surefire.test.class.path") ?: System.getProperty("java.class.path")
     val java = File(System.getProperty("java.home"), "bin/java").path
     val library = "-Djna.library.path=${System.getProperty("jna.library.path").orEmpty()}"
     val root = "-Dnexus.root=${Stage.root}"
-    return ProcessBuilder(java, "-XX:TieredStopAtLevel=1", "-Xshare:auto", library, root, "-cp", classes, main, *arguments)
-        .redirectErrorStream(true)
-        .redirectOutput(ProcessBuilder.Redirect.INHERIT)
-        .start()
+    return ProcessBuilder(java, "-XX:TieredStopAtLevel=1", library, root, "-cp", classes, main, *arguments)
+        .redirectError(ProcessBuilder.Redirect.INHERIT)
 }
 
 private fun runChild(stage: Stage, server: Stage.Server, kind: String, scenario: String, phase: Int): Int {
     val arguments = arrayOf("${stage.address}", "${server.id}", kind, server.url, server.store, scenario, "$phase")
-    val process = child("dev.nexus.realtime.behaviour.BehaviourTestKt", *arguments)
+    val process = program("dev.nexus.realtime.behaviour.BehaviourTestKt", *arguments).inheritIO().start()
     if (!process.waitFor(90, TimeUnit.SECONDS)) process.destroyForcibly()
     return process.waitFor()
 }
