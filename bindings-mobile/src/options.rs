@@ -1,7 +1,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use nexus_core::{
-    driver::Client,
+    driver::{Client, Tls},
     manager::{self, AuthFields, Config, OutboxConfig, ReconnectPolicy},
     socketio::Namespace,
 };
@@ -100,6 +100,10 @@ pub struct ClientOptions {
     /// How long the client stops reading for a source that is behind before that one misses events. Default: 1 s.
     #[uniffi(default = None)]
     pub listener_patience_ms: Option<u64>,
+    /// Certificates in PEM form, which `https://` and `wss://` servers are trusted by, and by no others. Default: what the
+    /// platform trusts. Android has no default: its own verifier wants set-up that only Java can do.
+    #[uniffi(default = None)]
+    pub only_roots_pem: Option<String>,
 }
 
 /// When and how often a lost connection is sought again. The delay grows from attempt to attempt, by `factor`.
@@ -137,9 +141,14 @@ pub enum Overflow {
 impl ClientOptions {
     pub(crate) fn build(self) -> Result<Client, RealtimeError> {
         let (store, buffer, patience) = (self.store_directory.clone(), self.event_buffer, self.listener_patience_ms);
+        let roots = self.only_roots_pem.clone();
         let mut builder = Client::builder(self.into_config()?).runtime(runtime()?);
         if let Some(directory) = store {
             builder = builder.store(directory);
+        }
+        if let Some(pem) = roots {
+            let tls = Tls::with_only_roots(pem.as_bytes());
+            builder = builder.tls(tls.map_err(|error| RealtimeError::config("INVALID_ROOTS", error))?);
         }
         if let Some(items) = buffer {
             builder = builder.event_buffer(size(items));

@@ -43,6 +43,7 @@ fn options(url: &str) -> ClientOptions {
         durable_ttl_ms: None,
         event_buffer: None,
         listener_patience_ms: None,
+        only_roots_pem: None,
     }
 }
 
@@ -72,6 +73,8 @@ fn options_that_can_not_be_used_are_refused_by_name() {
     assert_eq!(refused(options("http://localhost/chat")), "URL_WITH_PATH");
     let auth = HashMap::from([("token".to_owned(), "1".to_owned())]);
     assert_eq!(refused(ClientOptions { auth, ..options(NOBODY) }), "RESERVED_AUTH_FIELD");
+    let only_roots_pem = Some("no certificate".to_owned());
+    assert_eq!(refused(ClientOptions { only_roots_pem, ..options(NOBODY) }), "INVALID_ROOTS");
     let namespace_priority = HashMap::from([("a,b".to_owned(), 1)]);
     assert_eq!(refused(ClientOptions { namespace_priority, ..options(NOBODY) }), "INVALID_NAMESPACE");
 }

@@ -41,6 +41,8 @@ import dev.nexus.realtime.ffi.ReconnectOptions as FfiReconnect
  * @property eventBuffer items that may wait in one flow or subscription. At least 1. Default: 1,024
  * @property listenerPatience how long the client stops reading for a flow that is behind before that one misses events
  *   ([Event.missed]). Default: 1 s
+ * @property onlyRootsPem certificates in PEM form, which `https` servers are trusted by, and by no others. Default: what the
+ *   platform trusts. On Android it has to be given: `onAndroid` of the Android module does
  * @property json how values become JSON, and back. Default: unknown keys are ignored
  * @property onListenerError takes what handlers of [NexusClient.on] throw; it stops no other. Default: the stack trace goes to
  *   the standard error
@@ -70,6 +72,7 @@ public data class NexusOptions(
     val namespacePriority: Map<String, Int> = emptyMap(),
     val eventBuffer: Int? = null,
     val listenerPatience: Duration? = null,
+    val onlyRootsPem: String? = null,
     val json: Json = DefaultJson,
     val onListenerError: (Throwable) -> Unit = { it.printStackTrace() },
 )
@@ -160,6 +163,7 @@ internal fun NexusOptions.toFfi() = FfiOptions(
     durableTtlMs = durable.ttl?.toMillis(),
     eventBuffer = eventBuffer?.toULongAtLeastZero(),
     listenerPatienceMs = listenerPatience?.toMillis(),
+    onlyRootsPem = onlyRootsPem,
 )
 
 private fun ReconnectOptions.toFfi() = FfiReconnect(
