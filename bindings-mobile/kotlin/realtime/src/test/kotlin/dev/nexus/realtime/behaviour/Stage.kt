@@ -55,7 +55,7 @@ internal class Stage(private val port: Int) {
 
     companion object {
         /** The root of the repository. */
-        val root = File(System.getProperty("nexus.root") ?: "../../..").canonicalFile
+        val root = File(System.getProperty("nexus.root") ?: System.getenv("NEXUS_ROOT") ?: "../../..").canonicalFile
 
         /** One for all tests of this process: the one that is given, or one that ends when its input does, with this process. */
         val shared: Stage by lazy {
