@@ -14,7 +14,7 @@ export class Client {
 
   /**
    * @param lib the package under test
-   * @param platform options that this runtime needs, and `makeStore`, if it has one
+   * @param platform options that this runtime needs, and `makeStore`, if the package does not know a store for it
    */
   constructor(lib, url, options, { makeStore, ...platform }) {
     const { connectTimeout, backgroundGrace, reconnectDelay, maxAttempts, maxAuthAttempts, queueMessages, durableMessages, store, ...unknown } = options;
@@ -27,6 +27,7 @@ export class Client {
       reconnect: { ...QUICK, ...slow, maxAttempts, maxAuthAttempts },
       queue: { maxMessages: queueMessages },
       durable: { maxMessages: durableMessages },
+      ...(!store && { store: false }),
       ...(store && makeStore && { store: makeStore() }),
       ...platform,
     });

@@ -24,6 +24,17 @@ async function until(step, look, isSo = (found) => same(found, step.expect)) {
   }
 }
 
+/** One step after another. The error of one that fails says which it is. */
+export async function inOrder(steps, carryOut) {
+  for (const [index, step] of steps.entries()) {
+    try {
+      await carryOut(step);
+    } catch (error) {
+      throw new Error(`step ${index + 1}, ${text(step)}: ${error?.code ?? ""} ${error?.message ?? error}`, { cause: error });
+    }
+  }
+}
+
 export class Runner {
   #clients = new Map();
   #started = new Map();
@@ -43,16 +54,14 @@ export class Runner {
   /** Carries out all, and closes what is left. */
   async run(steps) {
     try {
-      for (const [index, step] of steps.entries()) {
-        try {
-          await this.step(step);
-        } catch (error) {
-          throw new Error(`step ${index + 1}, ${text(step)}: ${error?.code ?? ""} ${error?.message ?? error}`, { cause: error });
-        }
-      }
+      await inOrder(steps, (step) => this.step(step));
     } finally {
-      for (const { manager } of this.#clients.values()) manager.close();
+      this.close();
     }
+  }
+
+  close() {
+    for (const { manager } of this.#clients.values()) manager.close();
   }
 
   async step(step) {

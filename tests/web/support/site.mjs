@@ -17,7 +17,7 @@ const POLICY = "default-src 'none'; img-src 'self'; script-src 'self' 'wasm-unsa
 const HEADERS = { "access-control-allow-origin": "*" };
 
 /** Scripts in `pages/`, and the page of each. */
-const PAGES = ["suite", "page", "react", "worker-page", "store"];
+const PAGES = ["suite", "page", "react", "worker-page", "store", "behaviour"];
 const SCRIPTS = [...PAGES, "worker"];
 
 async function bundle() {

@@ -129,9 +129,11 @@ async fn relay(
     let (mut from_client, mut to_client) = client.split();
     let (mut from_server, mut to_server) = server.split();
     let heard = orders.clone();
+    // What comes through late, when all is cut, is lost as well.
+    let is_cut = || heard.borrow().cuts != cuts;
     tokio::select! {
-        done = pump(&mut from_client, &mut to_server, || false) => done,
-        done = pump(&mut from_server, &mut to_client, || heard.borrow().is_mute) => done,
+        done = pump(&mut from_client, &mut to_server, is_cut) => done,
+        done = pump(&mut from_server, &mut to_client, || heard.borrow().is_mute || is_cut()) => done,
         _cut = orders.wait_for(|orders| orders.cuts != cuts) => Ok(()),
     }
 }
@@ -139,7 +141,7 @@ async fn relay(
 async fn pump(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
-    is_mute: impl Fn() -> bool,
+    is_lost: impl Fn() -> bool,
 ) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK];
     loop {
@@ -147,7 +149,7 @@ async fn pump(
         if read == 0 {
             return to.shutdown().await;
         }
-        if !is_mute() {
+        if !is_lost() {
             to.write_all(buffer.get(..read).unwrap_or_default()).await?;
         }
     }
