@@ -37,9 +37,12 @@ let package = Package(
             name: "NexusRealtimeFFI", dependencies: ["CNexusRealtime"],
             swiftSettings: [.swiftLanguageMode(.v5)], linkerSettings: linking),
         .target(name: "NexusRealtime", dependencies: ["NexusRealtimeFFI"]),
+        .executableTarget(name: "nexus-chat", dependencies: ["NexusRealtime"]),
 
         .target(name: "BehaviourKit", dependencies: ["NexusRealtime"], path: "Tests/BehaviourKit"),
         .executableTarget(name: "nexus-behaviour", dependencies: ["BehaviourKit"], path: "Tests/nexus-behaviour"),
+        .executableTarget(
+            name: "nexus-bench", dependencies: ["NexusRealtime", "BehaviourKit"], path: "Tests/nexus-bench"),
         .testTarget(
             name: "NexusRealtimeTests", dependencies: ["NexusRealtime", "BehaviourKit", "nexus-behaviour"]),
     ],

@@ -70,10 +70,11 @@ public struct EventStream: AsyncSequence, Sendable {
     let pump: Pump<Event>
     private let misses: Locked<UInt64>
 
-    init(_ source: NexusRealtimeFFI.EventSource, coding: Coding) {
+    init(_ source: NexusRealtimeFFI.EventSource, coding: Coding, batch: UInt32 = 64) {
         let misses = Locked<UInt64>(0)
         self.misses = misses
         pump = Pump(
+            batch: batch,
             pull: { max, timeout in
                 guard let batch = try await source.next(max: max, timeoutMs: timeout) else { return nil }
                 let missed = batch.reduce(0) { $0 + $1.missed }

@@ -27,7 +27,13 @@ extension NexusClient {
     ///
     /// - Throws: ``RealtimeError/join(code:message:server:)`` if the namespace can't be joined, ``RealtimeError/closed``.
     public func events(_ namespace: String, _ event: String) throws -> EventStream {
-        EventStream(try translated { try core.events(namespace: namespace, event: event) }, coding: coding)
+        try events(namespace, event, batch: 64)
+    }
+
+    /// As ``events(_:_:)``, with so many events a crossing of the boundary, at most: for the benchmark.
+    package func events(_ namespace: String, _ event: String, batch: UInt32) throws -> EventStream {
+        let source = try translated { try core.events(namespace: namespace, event: event) }
+        return EventStream(source, coding: coding, batch: batch)
     }
 
     /// As ``events(_:_:)``, of the first argument of each event.

@@ -1,8 +1,6 @@
 /// Takes items from a source of the core, in batches, and only while somebody asks for the next. Nothing waits here but the
 /// rest of one batch; what is not asked for waits in the core, whose bound is `NexusOptions.eventBuffer`.
 final class Pump<Item: Sendable>: Sendable {
-    /// So many items cross the boundary at once.
-    static var batch: UInt32 { 64 }
     /// A wait ends with the source. This is only so that none is endless.
     static var patience: UInt64 { 3_600_000 }
 
@@ -13,6 +11,8 @@ final class Pump<Item: Sendable>: Sendable {
     }
 
     private let state = Locked(State())
+    /// So many items cross the boundary at once, at most.
+    private let batch: UInt32
     private let pull: @Sendable (_ max: UInt32, _ timeoutMs: UInt64) async throws -> [Item]?
     private let close: @Sendable () -> Void
 
@@ -20,9 +20,11 @@ final class Pump<Item: Sendable>: Sendable {
     ///   - pull: gives the next items; none: not in time; `nil`: the source has ended.
     ///   - close: ends the source, and the wait for it.
     init(
+        batch: UInt32 = 64,
         pull: @escaping @Sendable (_ max: UInt32, _ timeoutMs: UInt64) async throws -> [Item]?,
         close: @escaping @Sendable () -> Void
     ) {
+        self.batch = batch
         self.pull = pull
         self.close = close
     }
@@ -43,10 +45,10 @@ final class Pump<Item: Sendable>: Sendable {
         return await withTaskCancellationHandler {
             while !state.withLock({ $0.isOver }) {
                 // It fails only where the system gives no threads: then there is nothing to wait for.
-                guard let batch = try? await pull(Self.batch, Self.patience) else {
+                guard let items = try? await pull(batch, Self.patience) else {
                     return take()
                 }
-                put(batch)
+                put(items)
                 if let item = take() {
                     return item
                 }

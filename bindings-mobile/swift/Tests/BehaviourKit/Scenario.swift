@@ -1,6 +1,12 @@
 import Foundation
 import NexusRealtime
 
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
+import Glibc
+#endif
+
 /// The file of scenarios.
 public struct Scenarios: Decodable, Sendable {
     public let scenarios: [Scenario]
@@ -77,6 +83,11 @@ public enum Program {
     public enum End: Equatable, Sendable {
         case exited(Int32)
         case killed(Int32)
+
+        fileprivate init(_ process: Process) {
+            let status = process.terminationStatus
+            self = process.terminationReason == .uncaughtSignal ? .killed(status) : .exited(status)
+        }
     }
 
     /// Runs a program of this package, and waits for its end.
@@ -86,8 +97,7 @@ public enum Program {
         process.arguments = arguments
         return try await withCheckedThrowingContinuation { continuation in
             process.terminationHandler = { process in
-                let signalled = process.terminationReason == .uncaughtSignal
-                continuation.resume(returning: signalled ? .killed(process.terminationStatus) : .exited(process.terminationStatus))
+                continuation.resume(returning: End(process))
             }
             do {
                 try process.run()
@@ -98,6 +108,66 @@ public enum Program {
         }
     }
 
+    /// A program of this package that runs, and the lines that it writes.
+    public struct Running: Sendable {
+        /// Its lines.
+        public let text: AsyncStream<String>
+        private let process: Process
+        private let ends: AsyncStream<End>
+
+        fileprivate init(_ process: Process) throws {
+            let output = Pipe()
+            process.standardOutput = output
+            let (text, lines) = AsyncStream.makeStream(of: String.self)
+            let (ends, ended) = AsyncStream.makeStream(of: End.self)
+            let rest = Rest()
+            output.fileHandleForReading.readabilityHandler = { handle in
+                let data = handle.availableData
+                guard !data.isEmpty else {
+                    handle.readabilityHandler = nil
+                    lines.finish()
+                    return
+                }
+                for line in rest.lines(data) {
+                    lines.yield(line)
+                }
+            }
+            process.terminationHandler = { process in
+                ended.yield(End(process))
+                ended.finish()
+            }
+            self.text = text
+            self.ends = ends
+            self.process = process
+            try process.run()
+        }
+
+        /// Kills it with signal 9, and waits for its end.
+        public func kill() async throws -> End {
+            Self.signal(process.processIdentifier)
+            for await end in ends {
+                return end
+            }
+            throw Failure("it has ended already")
+        }
+
+        private static func signal(_ process: Int32) {
+            #if canImport(Darwin)
+            Darwin.kill(process, SIGKILL)
+            #else
+            Glibc.kill(process, SIGKILL)
+            #endif
+        }
+    }
+
+    /// Starts a program of this package.
+    public static func lines(_ name: String, _ arguments: [String]) throws -> Running {
+        let process = Process()
+        process.executableURL = folder.appendingPathComponent(name)
+        process.arguments = arguments
+        return try Running(process)
+    }
+
     private static var folder: URL {
         #if canImport(Darwin)
         if let bundle = Bundle.allBundles.first(where: { $0.bundlePath.hasSuffix(".xctest") }) {
@@ -105,5 +175,20 @@ public enum Program {
         }
         #endif
         return URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+    }
+}
+
+/// Lines, from parts of them.
+private final class Rest: @unchecked Sendable {
+    private var rest = Data()
+
+    func lines(_ data: Data) -> [String] {
+        rest.append(data)
+        var lines: [String] = []
+        while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+            lines.append(String(decoding: rest[rest.startIndex..<end], as: UTF8.self))
+            rest.removeSubrange(rest.startIndex...end)
+        }
+        return lines
     }
 }
