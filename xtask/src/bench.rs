@@ -27,9 +27,20 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
     {
         return web(context, rest);
     }
+    let mut chromium = None;
+    if options.what.first().is_some_and(|what| what == "delivery") {
+        // One of its parts is the web package in Chromium.
+        let web = Web::prepare(context)?;
+        web.install(context, &context.root().join("bench/web"))?;
+        chromium = Some(setup::chromium(context)?);
+        web.build(context)?;
+    }
     let mut command = context.cargo(&["run", "--quiet", "--release", "--locked"]);
     command.args(["--package", "nexus-bench", "--bin", "nexus-bench", "--"]).args(&options.what);
     command.env("PATH", setup::node(context)?);
+    if let Some(chromium) = chromium {
+        command.env("CHROMIUM", chromium);
+    }
     context.children().run("nexus-bench", &mut command)
 }
 

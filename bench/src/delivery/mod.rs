@@ -10,7 +10,7 @@ use std::{
     error::Error,
     fs, io,
     path::{Path, PathBuf},
-    process::Command as Blocking,
+    process::{Command as Blocking, Stdio},
 };
 
 use clap::ValueEnum;
@@ -46,6 +46,8 @@ enum Part {
     Memory,
     /// Sessions that are resumed.
     Recovery,
+    /// Durable emits in Chromium.
+    Web,
 }
 
 /// Where the measured programs are, and where they may keep what they keep.
@@ -75,6 +77,10 @@ pub(crate) async fn run_all(root: &Path, rounds: usize, options: &Options) -> Re
     if wants(Part::Recovery) {
         let measuring = LocalSet::new();
         page.add(measuring.run_until(recovery::measure(&bench, options.users)).await?.to_markdown());
+    }
+    if wants(Part::Web) {
+        eprintln_step("durable emits in Chromium");
+        page.add(bench.in_browser(root).await?);
     }
     fs::remove_dir_all(&bench.folder)?;
     let text = page.to_markdown();
@@ -148,6 +154,21 @@ impl Bench {
         let mut program = command(self.binaries.join("examples/recovery_clients"), [url]);
         program.args(["--clients", &clients.to_string()]).env("JWT_SECRET", SECRET);
         Measured::start(program).await
+    }
+}
+
+impl Bench {
+    /// The section that the browser's own program writes.
+    async fn in_browser(&self, root: &Path) -> io::Result<String> {
+        let mut program = command("node", ["bench/web/delivery.mjs", "--rounds", &self.rounds.to_string()]);
+        program.current_dir(root).stderr(Stdio::inherit());
+        program.env("DELIVERY_SERVER", self.binaries.join("examples/delivery_server"));
+        program.env("DELIVERY_FOLDER", self.fresh("web")?);
+        let output = program.output().await?;
+        if !output.status.success() {
+            return Err(io::Error::other(format!("{program:?} failed")));
+        }
+        String::from_utf8(output.stdout).map_err(io::Error::other)
     }
 }
 
