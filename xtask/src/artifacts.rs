@@ -41,6 +41,16 @@ pub(crate) fn released_server(context: &Context) -> Result<PathBuf, Failure> {
     named(&programs, "nexus-server").map(Path::to_owned)
 }
 
+/// Builds the program that writes the sources around the library of `nexus-mobile`. It can be built beside everything
+/// else, as it is not optimised and so has a folder of its own.
+///
+/// # Errors
+/// When it does not compile.
+pub(crate) fn generator(context: &Context) -> Result<PathBuf, Failure> {
+    let programs = build(context, &["build", "--locked", "--package", "xtask-uniffi"])?;
+    named(&programs, "xtask-uniffi").map(Path::to_owned)
+}
+
 /// Builds all unit and integration tests.
 ///
 /// # Errors

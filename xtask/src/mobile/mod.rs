@@ -75,26 +75,17 @@ pub(crate) fn download(context: &Context, maven: Maven) {
     }
 }
 
-/// Builds the program that writes the sources, which can be done beside everything else.
-///
-/// # Errors
-/// When it does not compile.
-pub(crate) fn prepare(context: &Context) -> Result<(), Failure> {
-    let mut command = context.cargo(&["build", "--locked", "--quiet", "--package", "xtask-uniffi"]);
-    context.children().run("cargo build", &mut command)
-}
-
 /// Writes the sources for a library, and puts both where the packages look for them. Files that are as they should be
 /// are left alone, so that nothing is compiled again for them.
 ///
 /// # Errors
 /// When the library has been stripped, or a file cannot be written.
-pub(crate) fn generate(context: &Context, library: &Path) -> Result<Parts, Failure> {
+pub(crate) fn generate(context: &Context, generator: &Path, library: &Path) -> Result<Parts, Failure> {
     let mobile = context.target().join("mobile");
     let fresh = mobile.join("generating");
     drop(fs::remove_dir_all(&fresh));
     for language in LANGUAGES {
-        let mut command = context.cargo(&["run", "--locked", "--quiet", "--package", "xtask-uniffi", "--"]);
+        let mut command = context.command(generator);
         command.args(["generate", "--language", language, "--no-format", "--out-dir"]);
         command.arg(fresh.join(language)).arg(library);
         context.children().run("xtask-uniffi", &mut command)?;

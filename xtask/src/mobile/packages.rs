@@ -4,6 +4,7 @@ use std::env::consts::{ARCH, OS};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::artifacts;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::setup;
@@ -62,7 +63,7 @@ pub(crate) fn library(context: &Context) -> Result<(Parts, PathBuf), Failure> {
     context.children().run("cargo rustc", &mut command)?;
     let built = context.target().join(PROFILE).join(library_name());
     // What the generator reads is among the symbols, so it comes before they are taken off.
-    let parts = generate(context, &built)?;
+    let parts = generate(context, &artifacts::generator(context)?, &built)?;
     let stripped = context.target().join("mobile/stripped").join(library_name());
     renew(&built, &stripped)?;
     let mut strip = context.command("strip");

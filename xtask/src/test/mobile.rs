@@ -28,7 +28,7 @@ pub(super) struct Toolchains {
     maven: Option<Result<Maven, Failure>>,
     swift: Option<Result<Swift, Failure>>,
     python: Option<Result<PathBuf, Failure>>,
-    generator: Result<(), Failure>,
+    generator: Result<PathBuf, Failure>,
 }
 
 /// Whether any of the tiers here is chosen.
@@ -44,7 +44,7 @@ pub(super) fn fetch(context: &Context, options: &Options) -> Toolchains {
     if let Some(Ok(maven)) = &maven {
         mobile::download(context, *maven);
     }
-    Toolchains { maven, swift, python, generator: mobile::prepare(context) }
+    Toolchains { maven, swift, python, generator: artifacts::generator(context) }
 }
 
 /// A stage for the library, and one for each package.
@@ -58,9 +58,8 @@ pub(super) fn run(
     let mut ready = None;
     report.stage("mobile library and toolchains", || {
         let toolchains = toolchains.join().map_err(|_| Failure::new("the set-up of the toolchains panicked"))?;
-        toolchains.generator.clone()?;
         let library = context.target().join(PROFILE).join(mobile::library_name());
-        let parts = mobile::generate(context, &library)?;
+        let parts = mobile::generate(context, toolchains.generator.as_ref().map_err(Clone::clone)?, &library)?;
         ready = Some((toolchains, parts, Stage::start(context, programs, path)?));
         Ok::<_, Failure>(())
     });
