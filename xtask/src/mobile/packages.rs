@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::setup;
 use crate::web::{foreign, no_paths, size};
 
-use super::{Parts, generate, library_name, package, place_library, properties, renew, requirements};
+use super::{Parts, generate, library_name, package, place_library, properties, renew, renew_folder, requirements};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The profile of the library in the packages.
@@ -117,15 +117,20 @@ fn swift(context: &Context) -> Result<(), Failure> {
     let staged = context.target().join("mobile").join(&name);
     drop(fs::remove_dir_all(&staged));
     let folder = package(context, "swift");
-    for part in ["Package.swift", "README.md"] {
-        renew(&folder.join(part), &staged.join(part))?;
-    }
     for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
         renew(&context.root().join(licence), &staged.join(licence))?;
     }
-    for part in ["Sources", "Tests"] {
-        super::renew_folder(&folder.join(part), &staged.join(part))
-            .map_err(|error| Failure::file(&folder.join(part), &error))?;
+    for part in folder.read_dir().map_err(|error| Failure::file(&folder, &error))?.flatten() {
+        let to = staged.join(part.file_name());
+        // What begins with a dot is made by Swift, or is for git.
+        if part.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        if part.path().is_dir() {
+            renew_folder(&part.path(), &to).map_err(|error| Failure::file(&part.path(), &error))?;
+        } else {
+            renew(&part.path(), &to)?;
+        }
     }
     let archive = target(context, "swift")?.join(format!("{name}.tar.gz"));
     let mut command = context.command("tar");

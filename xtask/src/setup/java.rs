@@ -34,7 +34,12 @@ impl Maven {
     /// with everything there it asks no network.
     pub(crate) fn command(self, context: &Context, folder: &Path) -> Command {
         let mut command = context.command(PROGRAM);
-        command.current_dir(folder).args(["--batch-mode", "--no-transfer-progress", "-Dstyle.color=never"]);
+        command.current_dir(folder).args([
+            "--batch-mode",
+            "--no-transfer-progress",
+            "-Dstyle.color=never",
+            "-Dkotlin.compiler.daemon=false",
+        ]);
         command
     }
 }

@@ -92,14 +92,12 @@ fn tried(report: &mut Report, package: &str, run: impl FnOnce() -> Result<Outcom
     report.stage(&format!("tests of {package}"), || run().unwrap_or_else(|failure| Err(failure).into()));
 }
 
-/// `swift test`, building below the target directory, with the library found while linking and running.
+/// `swift test`, building below the target directory.
 fn swift_test(context: &Context, swift: &Swift, parts: &Parts) -> Command {
-    let folder = mobile::package(context, "swift");
-    let mut command = swift.command(context, "swift", &folder);
+    let mut command = swift.command(context, "swift", &mobile::package(context, "swift"));
     command.args(["test", "--disable-sandbox", "--scratch-path"]).arg(context.target().join("mobile/swift"));
-    command.arg("-Xlinker").arg(format!("-L{}", parts.library.display()));
-    command.env("LD_LIBRARY_PATH", &parts.library).env("DYLD_LIBRARY_PATH", &parts.library);
-    command.env("NEXUS_LIBRARY", &parts.library);
+    // Its manifest reads these: take the library that was just built, wherever this is.
+    command.env("NEXUS_SYSTEM_LIBRARY", "1").env("NEXUS_LIBRARY", &parts.library);
     command
 }
 
