@@ -24,6 +24,10 @@ public struct NexusOptions: Sendable {
     /// Whether a namespace that the server ended is joined again without being asked. Default: `false`.
     public var rejoinAfterServerDisconnect: Bool?
 
+    /// Certificates in PEM form, which `https://` and `wss://` servers are trusted by, and by no others. Default: what the
+    /// platform trusts. What is no certificate is refused with `INVALID_ROOTS`.
+    public var onlyRootsPEM: String?
+
     /// Opening of the transport and the handshake. 100 ms to 5 min. Default: 20 s.
     public var openTimeout: Duration?
     /// The server's answer to the joining of a namespace. 100 ms to 5 min. Default: 15 s.
@@ -159,7 +163,8 @@ extension NexusOptions {
             durableBytes: durableBytes.map(UInt64.init(clamping:)),
             durableTtlMs: durableTTL?.wholeMilliseconds,
             eventBuffer: eventBuffer.map(UInt64.init(clamping:)),
-            listenerPatienceMs: listenerPatience?.wholeMilliseconds
+            listenerPatienceMs: listenerPatience?.wholeMilliseconds,
+            onlyRootsPem: onlyRootsPEM
         )
     }
 }

@@ -238,6 +238,7 @@ final class ClientTests: StageCase {
         XCTAssertEqual(code { $0.url += "/chat" }, "URL_WITH_PATH")
         XCTAssertEqual(code { $0.auth["token"] = 1 }, "RESERVED_AUTH_FIELD")
         XCTAssertEqual(code { $0.auth["x"] = .number(.nan) }, "INVALID_OPTION")
+        XCTAssertEqual(code { $0.onlyRootsPEM = "no certificate" }, "INVALID_ROOTS")
         XCTAssertEqual(code { $0.namespacePriority["a,b"] = 1 }, "INVALID_NAMESPACE")
     }
 
