@@ -3,6 +3,7 @@
 use crate::artifacts;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::mobile;
 use crate::setup;
 use crate::web::Web;
 
@@ -11,7 +12,8 @@ use crate::web::Web;
 pub(crate) struct Options {
     /// The benches to run and their options; `-- --help` lists them. All of them when none is
     /// named, and then the results go to docs/benchmarks.md. `web` measures in Chromium, by itself, and `delivery` what
-    /// delivery costs: their results go to docs/benchmarks-web.md and docs/benchmarks-delivery.md.
+    /// delivery costs: their results go to docs/benchmarks-web.md and docs/benchmarks-delivery.md. `mobile [--levels]` is the
+    /// mobile packages, on docs/benchmarks-mobile.md; with `--levels` the library at other levels of optimisation too.
     #[arg(value_name = "WHAT", trailing_var_arg = true, allow_hyphen_values = true)]
     what: Vec<String>,
 }
@@ -26,6 +28,11 @@ pub(crate) fn run(context: &Context, options: &Options) -> Result<(), Failure> {
         && what == "web"
     {
         return web(context, rest);
+    }
+    if let Some((what, rest)) = options.what.split_first()
+        && what == "mobile"
+    {
+        return mobile::bench::run(context, rest);
     }
     let mut chromium = None;
     if options.what.first().is_some_and(|what| what == "delivery") {

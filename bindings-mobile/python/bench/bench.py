@@ -1,53 +1,38 @@
-"""What the boundary costs in Python: `python bench/bench.py URL [--events N] [--idle SECONDS]`.
+"""What the boundary costs in Python, as lines of JSON: `python bench/bench.py [EVENTS]`.
 
-The server has the events of `tests/examples/behaviour-server.rs`. Prints one line of JSON for each figure.
+Wants a stage of `tests/behaviour`: see `tests/support/stage.py`. `cargo xtask bench mobile` runs it beside the programs of
+the other languages.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
-import os
 import pathlib
 import resource
 import sys
 import time
-from typing import Any, Dict
+from typing import Any, Callable, Coroutine, Dict
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-
-
-def rss_kib() -> int:
-    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") // 1024
+PACKAGE = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(PACKAGE), str(PACKAGE / "tests")]
 
 
-RSS_BEFORE = rss_kib()
+def resident() -> int:
+    """In bytes; 0 where the system does not tell."""
+    status = pathlib.Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:")), 0)
+
+
+BEFORE = resident()
 
 from nexus_realtime import EmitError, NexusClient, _stream  # noqa: E402
+from support.stage import Server, Stage  # noqa: E402
 
 
-def tell(what: str, **figures: Any) -> None:
-    print(json.dumps({"language": "python", "what": what, **figures}), flush=True)
-
-
-class Timed:
-    """Wall clock and processor time of all threads, for each of `count`."""
-
-    def __init__(self, what: str, count: int, **figures: Any) -> None:
-        self.what, self.count, self.figures = what, count, figures
-
-    def __enter__(self) -> None:
-        self.began = time.perf_counter(), cpu()
-
-    def __exit__(self, error: Any, *_rest: Any) -> None:
-        if error is not None:
-            return
-        took, spent = time.perf_counter() - self.began[0], cpu() - self.began[1]
-        per = 1e6 / self.count
-        figures = {"count": self.count, "per_second": round(self.count / took), "cpu_us_each": round(spent * per, 2)}
-        tell(self.what, **self.figures, **figures)
+def show(name: str, **figures: Any) -> None:
+    print(json.dumps({"language": "python", "name": name, **figures}), flush=True)
 
 
 def cpu() -> float:
@@ -55,85 +40,79 @@ def cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-async def receive(client: NexusClient, count: int, batch: int) -> None:
-    _stream.BATCH = batch
-    items = client.events("messaging", "item")
-    with Timed("received", count, batch=batch):
-        client.emit("messaging", "send-items", count)
-        for number in range(count):
-            event = await items.__anext__()
-            assert event.data == number and not event.missed
-    items.close()
+async def measure(name: str, count: int, body: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Time by the clock, and of all threads on the processor."""
+    began, spent = time.perf_counter(), cpu()
+    await body()
+    seconds, spent = time.perf_counter() - began, cpu() - spent
+    figures: Dict[str, Any] = {"count": count, "seconds": seconds, "perSecond": count / seconds}
+    show(name, **figures, microseconds=seconds / count * 1e6, cpuMicroseconds=spent / count * 1e6)
 
 
-async def emit(client: NexusClient, count: int) -> None:
-    with Timed("emitted", count):
-        for number in range(count):
-            while True:
-                try:
-                    client.emit("messaging", "nothing", number)
-                    break
-                except EmitError as error:
-                    if error.code != "QUEUE_FULL":
-                        raise
-                    await client.flush()
-        await client.emit_with_ack("messaging", "echo", timeout=60)
+async def run(server: Server, count: int) -> None:
+    async with NexusClient(server.url, event_buffer=count) as client:
+        await client.connect("ada", "good-ada")
+        await client.join("messaging")
+
+        async def receive(is_decoded: bool) -> None:
+            items = client.events("messaging", "item")
+            client.emit("messaging", "send-items", count)
+            for number in range(count):
+                event = await items.__anext__()
+                assert not is_decoded or event.data == number
+            items.close()
+
+        async def emit() -> None:
+            for number in range(count):
+                while True:
+                    try:
+                        client.emit("messaging", "silence", number)
+                        break
+                    except EmitError as error:
+                        if error.code != "QUEUE_FULL":
+                            raise
+                        await client.flush()
+            await client.flush()
+
+        trips = max(1, count // 10)
+
+        async def ask(first: int, step: int) -> None:
+            for number in range(first, trips, step):
+                assert await client.emit_with_ack("messaging", "echo", number) == number
+
+        async def ask_at_once() -> None:
+            await asyncio.gather(*(ask(first, 64) for first in range(64)))
+
+        for name, batch in (("64", 64), ("one", 1)):
+            _stream.BATCH = batch
+            await measure(f"events received, {name} a crossing", count, lambda: receive(False))
+        _stream.BATCH = 64
+        await measure("events received and decoded", count, lambda: receive(True))
+        await measure("emits, until they are handed to the network", count, emit)
+        await measure("acknowledged round trips, one after another", trips, lambda: ask(0, 1))
+        await measure("acknowledged round trips, 64 at a time", trips, ask_at_once)
 
 
-async def ask(client: NexusClient, count: int, at_once: int) -> None:
-    async def one_by_one() -> None:
-        for number in range(count // at_once):
-            assert await client.emit_with_ack("messaging", "echo", number) == number
-
-    with Timed("acknowledged", count // at_once * at_once, at_once=at_once):
-        await asyncio.gather(*(one_by_one() for _ in range(at_once)))
-
-
-def switches() -> Dict[str, int]:
-    """Voluntary context switches by thread: each is one wake-up."""
-    found = {}
-    for task in pathlib.Path("/proc/self/task").iterdir():
-        lines = (task / "status").read_text().splitlines()
-        figures = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
-        found[f"{figures['Name']}-{task.name}"] = int(figures["voluntary_ctxt_switches"])
-    return found
-
-
-async def rest(what: str, seconds: float) -> None:
-    before = switches()
-    await asyncio.sleep(seconds)
-    after = switches()
-    woken = {name: count - before.get(name, 0) for name, count in after.items() if count != before.get(name, 0)}
-    # One of them is the timer of this measurement.
-    tell(what, seconds=seconds, wakeups_per_minute=round(sum(woken.values()) * 60 / seconds, 1), threads=woken)
-
-
-async def main() -> None:
-    options = argparse.ArgumentParser()
-    options.add_argument("url")
-    options.add_argument("--events", type=int, default=50_000)
-    options.add_argument("--idle", type=float, default=0)
-    given = options.parse_args()
-    async with NexusClient(given.url, background_grace=0.1) as client:
+async def idle(server: Server) -> None:
+    """Before everything else, in a process that has done nothing."""
+    async with NexusClient(server.url) as client:
         await client.connect("ada", "good-ada")
         await client.join("messaging")
         await asyncio.sleep(1)
-        tell("memory", rss_kib=rss_kib(), rss_kib_before_import=RSS_BEFORE)
-        if given.idle:
-            await rest("idle, connected", given.idle)
-            client.enter_background()
-            while client.connection_status != "disconnected":
-                await asyncio.sleep(0.05)
-            await asyncio.sleep(1)
-            await rest("idle, in the background", given.idle)
-            client.enter_foreground()
-            await client.emit_with_ack("messaging", "echo")
-        await ask(client, 200, 1)
-        for batch in (64, 1):
-            await receive(client, given.events, batch)
-        await emit(client, given.events)
-        await ask(client, given.events // 5, 1)
-        await ask(client, given.events // 5, 64)
+        show("resident memory of this process, connected", bytes=resident())
+        show("resident memory of this process, before the package was imported", bytes=BEFORE)
+
+
+async def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
+    stage = Stage()
+    try:
+        server = await Server.start(stage.port, "nexus")
+        await idle(server)
+        await run(server, count)
+        await server.stop()
+    finally:
+        stage.stop()
 
 
 asyncio.run(main())

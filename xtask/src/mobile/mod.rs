@@ -4,6 +4,8 @@
 //! `target/mobile/generated`. Kotlin takes them from there; Swift and Python get copies inside their packages, which
 //! git ignores.
 
+pub(crate) mod bench;
+mod figures;
 mod packages;
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};

@@ -14,7 +14,7 @@ use super::{Parts, generate, library_name, package, place_library, properties, r
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The profile of the library in the packages.
-const PROFILE: &str = "mobile";
+pub(super) const PROFILE: &str = "mobile";
 
 /// Which to build.
 #[derive(clap::Args)]
