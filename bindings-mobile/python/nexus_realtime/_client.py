@@ -93,6 +93,8 @@ class NexusClient:
     - `headers`: further HTTP headers of the connection.
     - `primary_namespace`: the one that carries the connection. `realtime`.
     - `auth`: JSON values by name, sent with the joining of each namespace besides `token` and `userId`.
+    - `only_roots_pem`: certificates in PEM form, which `https://` and `wss://` servers are trusted by, and by no others. What
+      the platform trusts.
     - `recovery`: whether a session that a lost connection ended is resumed where the server offers it. `True`.
     - `deduplicate`: whether an event is dropped that says itself that it came before, on servers that do not number
       events. `True`.
@@ -130,6 +132,7 @@ class NexusClient:
         headers: Optional[Mapping[str, str]] = None,
         primary_namespace: Optional[str] = None,
         auth: Optional[Mapping[str, Any]] = None,
+        only_roots_pem: Optional[str] = None,
         recovery: Optional[bool] = None,
         deduplicate: Optional[bool] = None,
         rejoin_after_server_disconnect: Optional[bool] = None,

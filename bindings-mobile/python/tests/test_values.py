@@ -29,6 +29,7 @@ class Message:
         ({"auth": {"token": "mine"}}, "RESERVED_AUTH_FIELD"),
         ({"auth": {"key": object()}}, "INVALID_OPTION"),
         ({"primary_namespace": "a,b"}, "INVALID_NAMESPACE"),
+        ({"only_roots_pem": "no certificate"}, "INVALID_ROOTS"),
         ({"ack_timeout": -1}, "INVALID_OPTION"),
         ({"ack_timeout": math.nan}, "INVALID_OPTION"),
         ({"ack_timeout": "10"}, "INVALID_OPTION"),
