@@ -9,6 +9,7 @@ mod artifacts;
 mod bench;
 mod chaos;
 mod context;
+mod cross;
 mod demo;
 mod failure;
 mod lint;
@@ -50,6 +51,8 @@ enum Command {
     Web(web::Options),
     /// Build the Kotlin, Swift and Python packages as they would be published: all of them, or those named.
     Mobile(mobile::Options),
+    /// Check that the client compiles for phones, macOS and Windows, without linking.
+    Cross,
     /// Measure, side by side with the peers where there are any.
     Bench(bench::Options),
     /// Run the simulator over many seeds, or replay a run of it.
@@ -86,6 +89,7 @@ fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Test(options) => test::run(context, &options),
         Command::Web(options) => web::run(context, &options),
         Command::Mobile(options) => mobile::run(context, &options),
+        Command::Cross => cross::run(context),
         Command::Bench(options) => bench::run(context, &options),
         Command::Simulate(options) => simulate::run(context, &options),
         Command::Chaos(options) => chaos::run(context, &options),

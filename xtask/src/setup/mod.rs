@@ -7,6 +7,7 @@ mod node;
 mod python;
 mod swift;
 mod sysroot;
+mod target;
 mod wasm;
 
 use std::env;
@@ -21,6 +22,7 @@ pub(crate) use java::{Maven, java};
 pub(crate) use node::{node, packages, peers};
 pub(crate) use python::python;
 pub(crate) use swift::{Swift, swift};
+pub(crate) use target::target;
 pub(crate) use wasm::{Wasm, wasm};
 
 /// Sees to it that a component of the Rust toolchain is there.

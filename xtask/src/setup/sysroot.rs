@@ -25,9 +25,7 @@ pub(super) struct Sysroot(PathBuf);
 impl Sysroot {
     /// The folder that was built earlier by the same compiler, or a new one.
     pub(super) fn prepare(context: &Context, target: &str) -> Result<Self, Failure> {
-        if !is_installed() {
-            apt::install(context, &PACKAGES)?;
-        }
+        install(context)?;
         let folder = context.tools().join("sysroot");
         let stamp = folder.join("built-by");
         let compiler = compiler()?;
@@ -53,6 +51,19 @@ impl Sysroot {
         command.env("RUSTC", RUSTC);
         command
     }
+}
+
+/// Sees to it that Debian's compiler and its sources are there.
+pub(super) fn install(context: &Context) -> Result<(), Failure> {
+    if is_installed() { Ok(()) } else { apt::install(context, &PACKAGES) }
+}
+
+/// Debian's cargo, which takes the standard library from its sources. It has a target directory of its own.
+pub(super) fn cargo_with_sources(context: &Context, arguments: &[&str]) -> Command {
+    let mut command = context.foreign_cargo(CARGO, arguments);
+    command.arg("-Zbuild-std=std,panic_unwind").env("CARGO_TARGET_DIR", context.tools().join("cross"));
+    command.env("RUSTC", RUSTC).env("RUSTC_BOOTSTRAP", "1");
+    command
 }
 
 fn is_installed() -> bool {
