@@ -202,7 +202,7 @@ impl From<EmitError> for RealtimeError {
     }
 }
 
-/// Of an emit: replies have [`RealtimeError::of_reply`].
+/// Of an emit: replies have an error of their own.
 impl From<EncodeError> for RealtimeError {
     fn from(error: EncodeError) -> Self {
         Self::emit(NOT_ENCODABLE, error, false)
