@@ -98,6 +98,8 @@ fn swift_test(context: &Context, swift: &Swift, parts: &Parts) -> Command {
     command.args(["test", "--disable-sandbox", "--scratch-path"]).arg(context.target().join("mobile/swift"));
     // Its manifest reads these: take the library that was just built, wherever this is.
     command.env("NEXUS_SYSTEM_LIBRARY", "1").env("NEXUS_LIBRARY", &parts.library);
+    // These come before what the manifest says, and cargo has put the folder of some other build into them.
+    command.env("LD_LIBRARY_PATH", &parts.library).env("DYLD_FALLBACK_LIBRARY_PATH", &parts.library);
     command
 }
 
