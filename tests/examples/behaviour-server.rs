@@ -10,9 +10,10 @@ use std::{
     time::Duration,
 };
 
-use nexus_server::{Bytes, Config, ConnectError, ConnectRequest, Event, Io, Payload, Socket};
+use nexus_behaviour::described;
+use nexus_server::{Config, ConnectError, ConnectRequest, Event, Io, Payload, Socket};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -72,9 +73,7 @@ fn serve(socket: &Socket) {
             if event.has_ack() { event.ack_payload(payload) } else { event.socket().emit_payload("echo", &payload) };
     });
     socket.on("describe", |event: Event| async move {
-        let payload = event.payload();
-        let args: Value = serde_json::from_str(&format!("[{}]", payload.raw_args())).unwrap_or_default();
-        let _gone = event.ack(&describe(args, payload.attachments()));
+        let _gone = event.ack(&described(event.payload()));
     });
     socket.on("ask", |event: Event| async move {
         let _gone = event.ack_payload(ask(&event).await.unwrap_or_default());
@@ -86,28 +85,6 @@ fn serve(socket: &Socket) {
     });
     socket.on("leave", |event: Event| async move { event.socket().disconnect(false) });
     socket.on("hang-up", |event: Event| async move { event.socket().disconnect(true) });
-}
-
-/// What an argument is: bytes by their digest, so that they can't be mistaken for JSON that looks like them.
-fn describe(value: Value, attachments: &[Bytes]) -> Value {
-    match value {
-        Value::Array(items) => items.into_iter().map(|item| describe(item, attachments)).collect(),
-        Value::Object(fields) => match attachment(&fields, attachments) {
-            Some(bytes) => json!({"binary": bytes.len(), "fnv1a": fnv1a(bytes)}),
-            None => fields.into_iter().map(|(name, item)| (name, describe(item, attachments))).collect(),
-        },
-        other => other,
-    }
-}
-
-fn attachment<'a>(fields: &Map<String, Value>, attachments: &'a [Bytes]) -> Option<&'a Bytes> {
-    let is_placeholder = fields.get("_placeholder") == Some(&Value::Bool(true));
-    let number = fields.get("num")?.as_u64().filter(|_| is_placeholder)?;
-    attachments.get(usize::try_from(number).ok()?)
-}
-
-fn fnv1a(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
 /// Emits what the client asked for back to it, and reports its acknowledgement.
