@@ -4,11 +4,14 @@
 
 #![expect(clippy::print_stdout, reason = "the benchmark waits for it")]
 
+mod bench_update;
+
 use std::net::SocketAddr;
 
 use clap::Parser;
 use nexus_server::{Config, Event, Io, Socket};
-use serde::Serialize;
+
+use bench_update::UPDATE;
 
 /// On `/`: `join` enters the room, `b` broadcasts to it, `e` is acknowledged with its data.
 #[derive(Parser)]
@@ -19,26 +22,6 @@ struct Args {
 }
 
 const ROOM: &str = "r";
-
-/// What is broadcast: about 200 bytes of JSON.
-#[derive(Serialize)]
-struct Update {
-    id: &'static str,
-    kind: &'static str,
-    user: &'static str,
-    status: &'static str,
-    text: &'static str,
-    at: u64,
-}
-
-const UPDATE: Update = Update {
-    id: "0190c5f2-7b1e-7c3a-9d4e-5f60718293a4",
-    kind: "presence",
-    user: "user-000042",
-    status: "online",
-    text: "The quick brown fox jumps over the lazy dog while the band plays on and on.",
-    at: 1_764_000_000_000,
-};
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {

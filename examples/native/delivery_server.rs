@@ -5,6 +5,8 @@
 
 #![expect(clippy::print_stdout, reason = "the benchmark waits for it")]
 
+mod bench_update;
+
 use std::{
     collections::{HashMap, HashSet},
     error::Error,
@@ -21,8 +23,10 @@ use nexus_server::{
     delivery::RecoveryConfig,
     store::{Inbox, NewEntry, Store, StoreConfig, Write},
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
+
+use bench_update::UPDATE;
 
 /// The namespaces `/granted`, which grants everything, and `/plain`, which is stock Socket.IO.
 #[derive(Parser)]
@@ -60,26 +64,6 @@ struct Fill {
     users: u32,
     entries: u32,
 }
-
-/// What is broadcast and kept: about 200 bytes of JSON.
-#[derive(Serialize)]
-struct Update {
-    id: &'static str,
-    kind: &'static str,
-    user: &'static str,
-    status: &'static str,
-    text: &'static str,
-    at: u64,
-}
-
-const UPDATE: Update = Update {
-    id: "0190c5f2-7b1e-7c3a-9d4e-5f60718293a4",
-    kind: "presence",
-    user: "user-000042",
-    status: "online",
-    text: "The quick brown fox jumps over the lazy dog while the band plays on and on.",
-    at: 1_764_000_000_000,
-};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
