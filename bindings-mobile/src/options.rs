@@ -2,7 +2,7 @@ use std::{collections::HashMap, time::Duration};
 
 use nexus_core::{
     driver::{Client, Tls},
-    manager::{self, AuthFields, Config, OutboxConfig, ReconnectPolicy},
+    manager::{self, Config, OutboxConfig, ReconnectPolicy},
     socketio::Namespace,
 };
 
@@ -167,7 +167,6 @@ impl ClientOptions {
         if let Some(name) = self.primary_namespace {
             config.primary_namespace = namespace(&name)?;
         }
-        config.auth_fields = AuthFields::default();
         for (name, json) in sorted(self.auth) {
             config.auth_fields.insert_json(&name, json)?;
         }
