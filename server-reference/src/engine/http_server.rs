@@ -60,7 +60,8 @@ impl HttpServer {
     #[expect(clippy::unused_async, reason = "it needs a runtime, and awaiting it says so")]
     pub async fn bind(address: SocketAddr, router: Router) -> io::Result<Self> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        // A server that is started again has its port at once.
+        // A server that is started again has its port at once. On Windows it has so anyway, and this would let others share it.
+        #[cfg(not(windows))]
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         let listener = socket.listen(BACKLOG)?;
