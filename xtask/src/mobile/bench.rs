@@ -5,23 +5,19 @@ use std::env::consts::{ARCH, OS};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::process::Running;
 use crate::setup;
 
 use super::figures::{Figure, Page, Size};
-use super::packages::{PROFILE, library};
-use super::{Parts, library_name, package, place_library, properties, requirements};
+use super::packages::{PROFILE, library, strip};
+use super::{Parts, library_name, package, place_library, properties, requirements, stage};
 
 /// Events of each measure; a tenth of it for round trips.
 const EVENTS: &str = "20000";
 /// For how long wake-ups are counted.
 const IDLE: &str = "60";
-/// How long the stage may take to listen.
-const STARTING: Duration = Duration::from_secs(30);
 /// Levels that the profile of the library could have instead of its own, `s`.
 const OTHER_LEVELS: [&str; 2] = ["z", "3"];
 
@@ -45,7 +41,7 @@ pub(crate) fn run(context: &Context, options: &[String]) -> Result<(), Failure> 
     ]);
     context.children().run("cargo build", &mut build)?;
     let released = context.target().join("release");
-    let (_stage, port) = stage(context, &released.join("behaviour-stage"))?;
+    let (_stage, port) = stage::start(context, &released.join("behaviour-stage"), None)?;
     let bench = Bench { context, port };
     let mut page = Page::default();
     page.sizes.push(bench.size("s", &stripped)?);
@@ -115,9 +111,7 @@ impl Bench<'_> {
         command.env("CARGO_PROFILE_MOBILE_OPT_LEVEL", level);
         self.context.children().run("cargo rustc", &mut command)?;
         let library = target.join(PROFILE).join(library_name());
-        let mut strip = self.context.command("strip");
-        strip.arg(if cfg!(target_os = "macos") { "-x" } else { "--strip-unneeded" }).arg(&library);
-        self.context.children().run("strip", &mut strip)?;
+        strip(self.context, &library)?;
         self.size(level, &library)
     }
 
@@ -133,19 +127,6 @@ impl Bench<'_> {
         let python = python(self.context, library).and_then(|mut command| self.lines("python", &mut command));
         Ok(Size { level, bytes, packed, python: python.unwrap_or_default() })
     }
-}
-
-/// Servers for the programs, and the port of the stage.
-fn stage(context: &Context, program: &Path) -> Result<(Running, u16), Failure> {
-    let folder = context.target().join("mobile/tmp");
-    drop(fs::remove_dir_all(&folder));
-    fs::create_dir_all(&folder).map_err(|error| Failure::file(&folder, &error))?;
-    let mut command = context.command(program);
-    command.env("TMPDIR", &folder);
-    let mut running = context.children().start_attended("behaviour-stage", &mut command)?;
-    let port = running
-        .await_line(STARTING, |line| line.trim().strip_prefix(r#"{"port":"#)?.strip_suffix('}')?.parse().ok())?;
-    Ok((running, port))
 }
 
 fn python(context: &Context, library: &Path) -> Result<Command, Failure> {

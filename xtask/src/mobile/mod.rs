@@ -7,6 +7,7 @@
 pub(crate) mod bench;
 mod figures;
 mod packages;
+pub(crate) mod stage;
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::fs;

@@ -66,10 +66,15 @@ pub(crate) fn library(context: &Context) -> Result<(Parts, PathBuf), Failure> {
     let parts = generate(context, &artifacts::generator(context)?, &built)?;
     let stripped = context.target().join("mobile/stripped").join(library_name());
     renew(&built, &stripped)?;
-    let mut strip = context.command("strip");
-    strip.arg(if cfg!(target_os = "macos") { "-x" } else { "--strip-unneeded" }).arg(&stripped);
-    context.children().run("strip", &mut strip)?;
+    strip(context, &stripped)?;
     Ok((parts, stripped))
+}
+
+/// Takes off what a library does not need to be loaded.
+pub(super) fn strip(context: &Context, library: &Path) -> Result<(), Failure> {
+    let mut command = context.command("strip");
+    command.arg(if cfg!(target_os = "macos") { "-x" } else { "--strip-unneeded" }).arg(library);
+    context.children().run("strip", &mut command)
 }
 
 /// The jar, with the library in the folder where JNA looks for it on this platform.

@@ -1,11 +1,9 @@
 //! The tests of the Kotlin, Swift and Python packages, with servers and a network of their own.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread::ScopedJoinHandle;
-use std::time::Duration;
 
 use crate::artifacts::{self, Program};
 use crate::context::{Context, PROFILE};
@@ -18,9 +16,6 @@ use crate::stages::{Count, Outcome, Report};
 use super::closing::{pytest, surefire, xctest};
 use super::programs::counted;
 use super::{Options, Tier};
-
-/// How long the stage may take to listen.
-const STARTING: Duration = Duration::from_secs(30);
 
 /// The toolchains of the tiers that were chosen; one that is missing fails its own tier only.
 #[derive(Debug)]
@@ -113,16 +108,10 @@ struct Stage {
 }
 
 impl Stage {
-    /// Starts it with its files below the target directory, which are seen from wherever the tests run.
+    /// Starts it, with the Node of this path.
     fn start(context: &Context, programs: &[Program], path: &OsStr) -> Result<Self, Failure> {
         let program = artifacts::named(programs, "behaviour-stage")?.to_owned();
-        let folder = context.target().join("mobile/tmp");
-        drop(fs::remove_dir_all(&folder));
-        fs::create_dir_all(&folder).map_err(|error| Failure::file(&folder, &error))?;
-        let mut command = context.command(&program);
-        command.env("PATH", path).env("TMPDIR", &folder);
-        let mut running = context.children().start_attended("behaviour-stage", &mut command)?;
-        let port = running.await_line(STARTING, port)?;
+        let (running, port) = mobile::stage::start(context, &program, Some(path))?;
         Ok(Self { program, path: path.to_owned(), port, _running: running })
     }
 
@@ -144,9 +133,4 @@ impl Stage {
         };
         Ok(Outcome { count: Some(count), failure, note: None })
     }
-}
-
-/// `4711` of `{"port":4711}`.
-fn port(line: &str) -> Option<u16> {
-    line.trim().strip_prefix(r#"{"port":"#)?.strip_suffix('}')?.trim().parse().ok()
 }
